@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+# Flags of everything that is built here, on the interface target dream_flags.
+add_library(dream_flags INTERFACE)
+target_compile_definitions(dream_flags INTERFACE _GNU_SOURCE)
+target_compile_options(dream_flags INTERFACE
+	-Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wundef -Wformat=2 -Wno-unused-parameter
+	$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition>
+	-fno-omit-frame-pointer -fstack-protector-strong -fstack-clash-protection -fno-common -g)
+if(DREAM_WERROR)
+	target_compile_options(dream_flags INTERFACE -Werror)
+endif()
+target_link_options(dream_flags INTERFACE -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
+if(CMAKE_BUILD_TYPE MATCHES "Rel" AND NOT DREAM_SANITIZE)
+	target_compile_options(dream_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif()
+if(DREAM_SANITIZE)
+	target_compile_options(dream_flags INTERFACE -fsanitize=${DREAM_SANITIZE} -fno-sanitize-recover=all)
+	target_link_options(dream_flags INTERFACE -fsanitize=${DREAM_SANITIZE})
+endif()

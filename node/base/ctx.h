@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* ctx.h: what the calling thread is doing: which node and process it runs, and as what. */
+#ifndef NODE_BASE_CTX_H
+#define NODE_BASE_CTX_H
+#include <assert.h>
+#include "base/node.h"
+
+DREAM_BEGIN_DECLS
+
+/* The thread tags of the headers. A thread has one at a time. */
+#define NODE_CTX_NONE 0u
+#define NODE_CTX_BOOT 1u    /* before the schedulers start, after they stop; tests */
+#define NODE_CTX_SCHED 2u   /* a scheduler between processes */
+#define NODE_CTX_PROCESS 4u /* inside a process */
+#define NODE_CTX_LOOP 8u    /* the I/O thread */
+
+typedef struct node_ctx {
+	node_t *node;
+	struct node_proc *proc; /* set with NODE_CTX_PROCESS */
+	void *sched;            /* the scheduler this thread is */
+	uint32_t tag;
+} node_ctx_t;
+
+/** The calling thread's context. Not inlined on purpose: a process may go on on another thread after it
+ *  blocked, and a compiler would keep the first thread's address across that. [any] */
+node_ctx_t *node_ctx_borrow(void);
+
+/* First line of a function with a thread tag; checked in debug builds. */
+#define node_ctx_assert(tags) assert((node_ctx_borrow()->tag & (tags)) != 0)
+
+DREAM_END_DECLS
+#endif

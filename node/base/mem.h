@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* mem.h: the one door to the allocator on hot paths: mimalloc, or libc's malloc under sanitizers, which must
+ * see every block. GLib's allocations go to libc either way. */
+#ifndef NODE_BASE_MEM_H
+#define NODE_BASE_MEM_H
+#include <stddef.h>
+#include "base/node.h"
+
+DREAM_BEGIN_DECLS
+
+/** All return NULL when out of memory; 16-byte aligned; release with node_mem_free. [any] */
+void *node_mem_alloc(size_t size_bytes);
+void *node_mem_zalloc(size_t size_bytes);
+void *node_mem_realloc(void *block, size_t size_bytes);
+/** NULL is allowed; any thread may free what another allocated. [any] */
+void node_mem_free(void *block);
+
+DREAM_END_DECLS
+#endif

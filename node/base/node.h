@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* node.h: one node: the hook on which every room hangs its state. There are no mutable globals, so several
+ * nodes live in one test process. */
+#ifndef NODE_BASE_NODE_H
+#define NODE_BASE_NODE_H
+#include <stdbool.h>
+#include <stdint.h>
+#include <dream/dream.h>
+
+DREAM_BEGIN_DECLS
+
+#define NODE_NAME_MAX 255
+#define NODE_MS ((int64_t) 1000000) /* nanoseconds in a millisecond */
+#define NODE_FOREVER INT64_MAX      /* a deadline that never comes */
+
+typedef struct node node_t;
+struct node_proc;
+struct node_sig;
+
+/* What a room may need of a higher one; installed by the higher room's init, never NULL afterwards. */
+typedef struct node_hooks {
+	/* sched: makes a process runnable; it was idle and its caller has just given it something to do. */
+	void (*wake)(node_t *node, struct node_proc *proc);
+	/* sched: gives the thread to others until woken or @deadline_ns; [process]. */
+	void (*block)(struct node_proc *proc, int64_t deadline_ns);
+	/* dist: sends a signal to a process of another node; consumes it on every path. */
+	int (*send_remote_take)(node_t *node, struct node_sig *sig);
+	/* dist: the number of a node name for pids; 0 is this node; negative: unknown and cap reached. */
+	int (*node_number)(node_t *node, const char *name, uint64_t name_size, uint32_t *ret_number);
+	/* dist: the name behind such a number; NULL if none; lives as long as the node. */
+	const char *(*node_name_borrow)(node_t *node, uint32_t number);
+	/* main: asks the whole node to stop; returns at once. */
+	void (*shutdown)(node_t *node, int exit_code, const char *why);
+} node_hooks_t;
+
+struct node {
+	char name[NODE_NAME_MAX + 1]; /* "counter@host" */
+	uint32_t creation;            /* this incarnation: seconds since 1970 at its start, or what a test says */
+	struct node_clock *clock;
+	struct node_log *log;
+	struct node_proctab *procs;
+	struct node_names *names;
+	struct node_sched *sched;
+	struct node_code *code;
+	struct node_apps *apps;
+	struct node_release *release;
+	struct node_dist *dist;
+	struct node_console *console;
+	const dream_host_t *host; /* the table given to modules */
+	node_hooks_t hooks;
+};
+
+DREAM_END_DECLS
+#endif

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+/* dream.h: all of the SDK. apps/counter is the example to start from. */
+#ifndef DREAM_DREAM_H
+#define DREAM_DREAM_H
+#include <dream/module.h>
+#endif

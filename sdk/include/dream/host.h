@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* host.h: the table of functions a node gives to a module. Modules call the documented wrappers of msg.h,
+ * process.h and gen_server.h; the table is what makes them independent of the node's symbols.
+ * New functions are added at the end, each under a `since` line; a node never removes one. */
+#ifndef DREAM_HOST_H
+#define DREAM_HOST_H
+#include <dream/error.h>
+#include <dream/type.h>
+
+DREAM_BEGIN_DECLS
+
+/* A message; see msg.h. */
+typedef struct dream_msg dream_msg_t;
+
+struct dream_dest;
+struct dream_spawn;
+struct dream_start;
+struct dream_from;
+
+typedef struct dream_host {
+	uint32_t struct_size;
+	uint16_t abi_major;
+	uint16_t abi_minor;
+
+	/* msg.h */
+	int (*msg_new)(const void *data, uint64_t size_bytes, dream_msg_t **ret_msg);
+	int (*msg_parse)(const char *text, dream_msg_t **ret_msg);
+	int (*msg_encode)(
+		const char *tag, const dream_type_t *type, const void *value, dream_msg_t **ret_msg);
+	int (*msg_decode)(
+		const dream_msg_t *msg, const char *tag, const dream_type_t *type, void *ret_value);
+	int32_t (*msg_has_tag)(const dream_msg_t *msg, const char *tag);
+	const uint8_t *(*msg_data_borrow)(const dream_msg_t *msg, uint64_t *ret_size_bytes);
+	dream_msg_t *(*msg_ref)(const dream_msg_t *msg);
+	void (*msg_unref)(dream_msg_t *msg);
+	int (*text_set)(dream_text_t *text, const char *data, uint64_t size_bytes);
+
+	/* process.h */
+	void *(*alloc)(uint64_t size_bytes);
+	void *(*resize)(void *block, uint64_t size_bytes);
+	void (*release)(void *block);
+	dream_pid_t (*self)(void);
+	int (*spawn)(const struct dream_spawn *how, dream_pid_t *ret_pid, dream_ref_t *ret_monitor);
+	int (*send_take)(const struct dream_dest *to, dream_msg_t *msg);
+	int (*receive)(int32_t (*match)(void *arg, const dream_msg_t *msg), void *arg, int64_t timeout_ms,
+		dream_msg_t **ret_msg);
+	int (*link)(dream_pid_t pid);
+	int (*unlink)(dream_pid_t pid);
+	int (*monitor)(const struct dream_dest *target, dream_ref_t *ret_ref);
+	int32_t (*demonitor)(dream_ref_t ref, uint32_t flags);
+	int (*exit_signal)(dream_pid_t pid, const dream_msg_t *reason);
+	void (*exit_self)(const dream_msg_t *reason);
+	int32_t (*trap_exit)(int32_t on);
+	int (*register_name)(const char *name, dream_pid_t pid);
+	int (*unregister_name)(const char *name);
+	int (*whereis)(const char *name, dream_pid_t *ret_pid);
+	int (*send_after_take)(
+		const struct dream_dest *to, dream_msg_t *msg, int64_t delay_ms, dream_ref_t *ret_timer);
+	int64_t (*cancel_timer)(dream_ref_t timer);
+	int64_t (*now_ns)(void);
+	const dream_msg_t *(*reason_borrow)(void);
+	void (*log)(int32_t level, const char *text);
+	int (*env_get)(const char *key, dream_msg_t **ret_value);
+
+	/* gen_server.h */
+	int (*start)(const struct dream_start *how, dream_pid_t *ret_pid);
+	int (*call)(const struct dream_dest *to, dream_msg_t *request, int64_t timeout_ms,
+		dream_msg_t **ret_reply);
+	int (*cast_take)(const struct dream_dest *to, dream_msg_t *msg);
+	void (*from)(struct dream_from *ret_from);
+	int (*reply_take)(const struct dream_from *from, dream_msg_t *reply);
+	void (*next_timeout)(int64_t timeout_ms);
+	void (*next_continue_take)(dream_msg_t *arg);
+	void (*next_reason)(const dream_msg_t *reason);
+	int (*stop)(const struct dream_dest *to, const dream_msg_t *reason, int64_t timeout_ms);
+	int (*call_typed)(const struct dream_dest *to, const char *tag, const dream_type_t *req_type,
+		const void *req, const dream_type_t *reply_type, void *ret_reply, int64_t timeout_ms);
+} dream_host_t;
+
+/* The node's table; stored by the node before load() or any callback of the module runs. One per mapped
+ * copy of the code, so two nodes in one process and two versions in one node keep theirs apart. */
+extern DREAM_HIDDEN const dream_host_t *dream_host;
+
+DREAM_END_DECLS
+#endif
