@@ -19,6 +19,9 @@ typedef struct node_ctx {
 	struct node_proc *proc; /* set with NODE_CTX_PROCESS */
 	void *sched;            /* the scheduler this thread is */
 	uint32_t tag;
+	node_t *ref_node;  /* whose block of reference numbers the two below are */
+	uint64_t ref_next;
+	uint64_t ref_end;
 } node_ctx_t;
 
 /** The calling thread's context. Not inlined on purpose: a process may go on on another thread after it

@@ -23,6 +23,10 @@ typedef struct node_hooks {
 	void (*wake)(node_t *node, struct node_proc *proc);
 	/* sched: gives the thread to others until woken or @deadline_ns; [process]. */
 	void (*block)(struct node_proc *proc, int64_t deadline_ns);
+	/* sched: leaves the calling process for good; does not return; [process]. */
+	void (*leave)(struct node_proc *proc);
+	/* sched: cancels the timers that a process owns; [sched]. */
+	void (*drop_timers)(struct node_proc *proc);
 	/* dist: sends a signal to a process of another node; consumes it on every path. */
 	int (*send_remote_take)(node_t *node, struct node_sig *sig);
 	/* dist: the number of a node name for pids; 0 is this node; negative: unknown and cap reached. */

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* heap.h: memory that belongs to a process: each block is linked to its owner and goes with it. */
+#ifndef NODE_PROC_HEAP_H
+#define NODE_PROC_HEAP_H
+#include "proc/proc.h"
+
+DREAM_BEGIN_DECLS
+
+/** A zeroed block, 16-byte aligned. NULL: out of memory, or size 0 or beyond 2^40. [process] */
+void *node_heap_alloc(node_proc_t *proc, uint64_t size_bytes);
+/** Added bytes are zero; NULL: the old block stays. [process] */
+void *node_heap_resize(node_proc_t *proc, void *block, uint64_t size_bytes);
+/** NULL is allowed. A block of another process, or freed before, ends the caller with ["badfree"] rather than corrupt
+ *  memory where that can be seen. [process] */
+void node_heap_free(node_proc_t *proc, void *block);
+/** Frees everything. [sched] */
+void node_heap_fini(node_proc_t *proc);
+
+DREAM_END_DECLS
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* proc.h: processes: control blocks in a table, their signal queues, links, monitors, exits and memory.
+ *
+ * A control block stays in its slot for the node's whole life and is used again by later processes; its id
+ * (slot number and a serial) changes. So a sender may keep a pointer without counting it: a signal that
+ * reaches a slot after its process ended finds the queue closed, or another id, and is treated as sent to a
+ * dead process. */
+#ifndef NODE_PROC_PROC_H
+#define NODE_PROC_PROC_H
+#include "base/ctx.h"
+#include "proc/reftab.h"
+#include "proc/sig.h"
+
+DREAM_BEGIN_DECLS
+
+typedef struct node_proc node_proc_t;
+
+/* node_proc_t.run_state */
+#define NODE_PROC_IDLE 0u    /* waits for a signal */
+#define NODE_PROC_READY 1u   /* in a run queue */
+#define NODE_PROC_RUNNING 2u
+
+/* node_proc_t.flags; written by the process, read by anybody */
+#define NODE_PROC_TRAP_EXIT 1u
+#define NODE_PROC_EXITING 2u  /* exit_reason is set; it ends as soon as its code returns or blocks */
+#define NODE_PROC_BLOCKED 4u  /* holds a stack while it waits */
+#define NODE_PROC_SYSTEM 8u   /* one of the node's own; no crash report */
+#define NODE_PROC_STARTING 16u /* has not acknowledged its start */
+#define NODE_PROC_STOPPING 32u /* in terminate */
+
+/* What a run of a process says to its scheduler. */
+#define NODE_RUN_IDLE 0  /* nothing left to do: the stack is free */
+#define NODE_RUN_AGAIN 1 /* more to do, but others should have a turn */
+#define NODE_RUN_EXIT 2  /* over: exit_reason is set, or it is normal */
+
+/* How a kind of process works. */
+typedef struct node_proc_ops {
+	const char *what; /* "gen_server" */
+	/** One turn on a borrowed stack, from the start each time; may block in the middle. [process] */
+	int (*run)(node_proc_t *proc);
+	/** Frees proc->self; memory of the process itself goes by itself. [sched]; NULL: nothing to free */
+	void (*fini)(node_proc_t *proc);
+} node_proc_ops_t;
+
+/* The call a process waits for; lies on its stack. */
+typedef struct node_call_slot {
+	uint64_t ref;
+	bool done;
+	int32_t code;
+	dream_msg_t *msg;
+} node_call_slot_t;
+
+struct node_proc {
+	node_sig_t *outer;   /* atomic: signals on their way, newest first; closed when dead */
+	uint64_t id;         /* atomic: serial << 32 | slot; 0: free slot */
+	uint32_t run_state;  /* atomic */
+	uint32_t flags;      /* relaxed atomic */
+	node_proc_t *next;   /* in a run queue or the free list */
+	node_t *node;
+	/* below: touched only by the scheduler that runs it */
+	const node_proc_ops_t *ops;
+	void *self;          /* of ops */
+	node_sig_t *inbox;   /* messages received, oldest first */
+	node_sig_t *inbox_last;
+	void *stack;         /* of sched: held between turns while it is blocked */
+	struct node_heap_block *heap;
+	node_reftab_t *links;    /* pid -> aux: unlink id, 0 while active */
+	node_reftab_t *monitors; /* ref -> pid that we watch; data: name */
+	node_reftab_t *watchers; /* ref -> pid that watches us; data: name */
+	node_reftab_t *calls;    /* ref, caller -> open call that we owe an answer */
+	node_reftab_t *held;     /* message pointers that the module holds -> aux: count */
+	node_sig_t *current;     /* the call that is being handled */
+	node_call_slot_t *slot;  /* the call we wait for */
+	void *timers;            /* of sched: own pending timers */
+	dream_msg_t *exit_reason;
+	dream_msg_t *last_reason; /* dream_reason_borrow() */
+	char *name;               /* registered, or NULL; also in node->names */
+	struct node_gen *gen;     /* code it runs; a reference */
+	void *app;                /* struct node_app: membership, inherited at spawn (APP-6) */
+	dream_pid_t parent;
+	const char *label; /* what it is, "counter": the kind's name or a static text; never freed */
+	/* relaxed atomics, for inspection */
+	uint64_t heap_bytes;
+	uint64_t turns; /* messages handled */
+	uint32_t n_inbox;
+	uint32_t last_sched;
+};
+
+/* ---- the table ---- */
+
+typedef struct node_proctab node_proctab_t;
+
+#define NODE_PROC_MAX_DEFAULT (UINT32_C(1) << 24)
+
+/** Makes the process table and the name table of a node. @max_procs: the most at once. Errors DREAM_ENOMEM. [boot] */
+int node_proctab_open(node_t *node, uint32_t max_procs);
+/** Frees everything, processes that still exist too. [boot] */
+void node_proctab_close(node_t *node);
+
+/** The live process with this id, or NULL. The pointer stays readable for ever; what it says may change. [any] */
+node_proc_t *node_proctab_find(node_t *node, uint64_t id);
+/** How many there are. [any] */
+uint32_t node_proctab_count(node_t *node);
+/** Iterates over live processes by slot: start with *pos 0; NULL at the end. A process may end meanwhile. [any] */
+node_proc_t *node_proctab_next(node_t *node, uint32_t *pos);
+
+static inline dream_pid_t node_proc_pid(const node_proc_t *proc)
+{
+	dream_pid_t pid = {__atomic_load_n(&proc->id, __ATOMIC_RELAXED), proc->node->creation, 0};
+	return pid;
+}
+
+/** A fresh reference of this node; never 0. A few nanoseconds. [any] */
+uint64_t node_proc_new_ref(node_t *node);
+
+/** "<12.3>" (slot, serial), with "@node" for remote ones; @buffer of at least 300 bytes. Returns @buffer. [any] */
+char *node_proc_pid_text(const node_t *node, dream_pid_t pid, char *buffer);
+/** Parses "<12.3>" or "12.3" of this node. Errors DREAM_ESYNTAX. [any] */
+int node_proc_pid_parse(const node_t *node, const char *text, dream_pid_t *ret_pid);
+
+/* ---- life ---- */
+
+typedef struct node_spawn {
+	const node_proc_ops_t *ops;
+	void *self;          /* taken on success */
+	const char *label;
+	const char *name;    /* registered before the first instruction; NULL for none */
+	node_proc_t *parent; /* the spawner or NULL; app and links come from it */
+	void *app;           /* overrides the parent's if not NULL */
+	struct node_gen *gen; /* a reference, taken on success; may be NULL */
+	bool link;
+	uint64_t monitor_ref; /* 0: no monitor for the parent */
+	node_sig_t *start;    /* an open call that init answers, or the process's end (GS-4); taken on success; may be NULL */
+	uint32_t flags;       /* NODE_PROC_SYSTEM */
+} node_spawn_t;
+
+/** Makes a process and lets it run. Links and monitors are in place before its first instruction (SPN-1).
+ *  Errors    DREAM_EEXIST the name is taken, DREAM_ELIMIT the table is full, DREAM_ENOMEM, DREAM_EINVAL bad name
+ *  Thread    [process] of the parent, or [any] without one */
+int node_proc_spawn(node_t *node, const node_spawn_t *how, dream_pid_t *ret_pid);
+
+/** The end of a process, in the order of EXIT-4: timers, name, table, links, monitors, callers, queue, memory. [sched] */
+void node_proc_die(node_proc_t *proc);
+
+/** Ends the calling process with @reason (taken; NULL for normal). Does not return. [process] */
+DREAM_NORETURN void node_proc_exit_take(node_proc_t *proc, dream_msg_t *reason);
+
+/** Sets the exit reason if none is set yet (EXIT-2) and marks the process as exiting. @reason taken. [process] */
+void node_proc_set_exit_take(node_proc_t *proc, dream_msg_t *reason);
+
+static inline bool node_proc_exiting(const node_proc_t *proc)
+{
+	return (__atomic_load_n(&proc->flags, __ATOMIC_RELAXED) & NODE_PROC_EXITING) != 0;
+}
+
+void node_proc_set_flag(node_proc_t *proc, uint32_t flag, bool on);
+
+/** True for normal, shutdown and ["shutdown", _] (EXIT-6). NULL is normal. [any] */
+bool node_proc_reason_is_normal_class(const dream_msg_t *reason);
+
+/* ---- signals ---- */
+
+/** Delivers a signal to sig->to, here or on another node. Consumed on every path; to a dead process it is answered as SIG-9 says.
+ *  Errors    DREAM_ENOPROC  the process is gone (already dealt with), DREAM_ENOCONNECTION. [any] */
+int node_proc_deliver_take(node_t *node, node_sig_t *sig);
+
+/** Answers a signal that cannot be delivered: "noproc" for links, monitors, calls; frees the rest. [any] */
+void node_proc_bounce_take(node_t *node, node_sig_t *sig, const char *reason);
+
+/** Handles what is in the outer queue: exits, links, monitors; messages go to the inbox. [process] */
+void node_proc_drain(node_proc_t *proc);
+
+/** Takes the oldest message, draining first; NULL if there is none or the process is exiting. A CALL or SYS becomes
+ *  proc->current's candidate: answer it or keep it with node_proc_defer_take(). [process] */
+node_sig_t *node_proc_next_take(node_proc_t *proc);
+
+/** Remembers an open call until it is answered, so that its caller hears of our end. Consumed. [process] */
+void node_proc_defer_take(node_proc_t *proc, node_sig_t *call);
+
+/** Answers @call (CALL or SYS, consumed): DREAM_OK with @msg, or a code with a reason. @msg taken; NULL is null. [any] */
+void node_proc_answer_take(node_t *node, node_sig_t *call, int32_t code, dream_msg_t *msg);
+
+/** Answers by value, GS-11: drops the open call if @proc (may be NULL) owes it. @msg taken. [any] */
+void node_proc_reply_take(node_t *node, node_proc_t *proc, dream_pid_t caller, uint64_t ref, int32_t code, dream_msg_t *msg);
+
+/** Waits until something is in the outer queue or the deadline passes; drains. If the process has to end, it does not return.
+ *  @deadline_ns  of node_clock_now(); NODE_FOREVER
+ *  Errors    DREAM_ETIMEDOUT the deadline has passed. [process] */
+int node_proc_wait(node_proc_t *proc, int64_t deadline_ns);
+
+/* ---- what processes do to each other; @proc is the caller, [process] ---- */
+
+int node_proc_link(node_proc_t *proc, dream_pid_t peer);
+int node_proc_unlink(node_proc_t *proc, dream_pid_t peer);
+/** @name: what DOWN shows instead of the pid; lent; NULL */
+int node_proc_monitor(node_proc_t *proc, dream_pid_t target, const char *name, uint64_t *ret_ref);
+bool node_proc_demonitor(node_proc_t *proc, uint64_t ref, bool flush);
+/** exit/2; @from may be NULL for the node itself; @reason lent. [any] */
+void node_proc_exit_signal(node_t *node, node_proc_t *from, dream_pid_t to, const dream_msg_t *reason);
+/** Removes EXIT messages of @peer from the inbox; returns the reason of the last (yours) or NULL. */
+dream_msg_t *node_proc_flush_exit(node_proc_t *proc, dream_pid_t peer);
+
+/** Records why something failed, for dream_reason_borrow(). @reason taken. Returns @code. */
+int node_proc_fail_take(node_proc_t *proc, int code, dream_msg_t *reason);
+DREAM_PRINTF(3, 4) int node_proc_fail(node_proc_t *proc, int code, const char *format, ...);
+
+/* ---- messages in the hands of a module: counted, so that a killed process leaves none behind ---- */
+
+/** Notes that the module now owns one reference of @msg. Errors DREAM_ENOMEM */
+int node_proc_hold(node_proc_t *proc, dream_msg_t *msg);
+/** Takes that reference back for the node. False: the module does not own one (a bug of the module; nothing is changed) */
+bool node_proc_unhold(node_proc_t *proc, dream_msg_t *msg);
+
+/* ---- names ---- */
+
+/** Errors DREAM_EEXIST, DREAM_EINVAL (empty, longer than 255, not UTF-8), DREAM_ENOPROC. [any] but @pid's own process must
+ *  be the caller or not yet running */
+int node_names_register(node_t *node, const char *name, dream_pid_t pid);
+int node_names_unregister(node_t *node, const char *name);
+/** Errors DREAM_ENOENT. [any] */
+int node_names_whereis(node_t *node, const char *name, dream_pid_t *ret_pid);
+/** Calls @each for every name under the table's lock; it must not block. [any] */
+void node_names_each(node_t *node, void (*each)(void *data, const char *name, dream_pid_t pid), void *data);
+/** The name of a process into @buffer (256 bytes), or "". [any] */
+char *node_names_of(node_t *node, dream_pid_t pid, char *buffer);
+
+DREAM_END_DECLS
+#endif
