@@ -75,7 +75,7 @@ struct node_proc {
 	dream_msg_t *exit_reason;
 	dream_msg_t *last_reason; /* dream_reason_borrow() */
 	char *name;               /* registered, or NULL; also in node->names */
-	struct node_gen *gen;     /* code it runs; a reference */
+	struct node_gen *gen;     /* code it runs; a reference that ops->fini releases */
 	void *app;                /* struct node_app: membership, inherited at spawn (APP-6) */
 	dream_pid_t parent;
 	const char *label; /* what it is, "counter": the kind's name or a static text; never freed */
@@ -179,6 +179,11 @@ void node_proc_defer_take(node_proc_t *proc, node_sig_t *call);
 
 /** Answers @call (CALL or SYS, consumed): DREAM_OK with @msg, or a code with a reason. @msg taken; NULL is null. [any] */
 void node_proc_answer_take(node_t *node, node_sig_t *call, int32_t code, dream_msg_t *msg);
+
+#define NODE_PROC_START_CALL 1u /* aux of the open call that is the process's start */
+
+/** Acknowledges the start of a process to whoever waits for it; later calls do nothing. @msg taken. [process] */
+void node_proc_ack_start_take(node_proc_t *proc, int32_t code, dream_msg_t *msg);
 
 /** Answers by value, GS-11: drops the open call if @proc (may be NULL) owes it. @msg taken. [any] */
 void node_proc_reply_take(node_t *node, node_proc_t *proc, dream_pid_t caller, uint64_t ref, int32_t code, dream_msg_t *msg);

@@ -197,7 +197,7 @@ static inline int dream_whereis(const char *name, dream_pid_t *ret_pid)
 /** Sends @msg after @delay_ms, never early (TMR-4). A name is looked up when the timer expires; the timer of
  *  a pid ends with that process (TMR-1).
  *  @msg      taken on every path
- *  @delay_ms 0 to 2^52
+ *  @delay_ms 0 to 2^47
  *  @ret_timer may be NULL
  *  Errors    DREAM_EINVAL, DREAM_ENOMEM */
 static inline int dream_send_after_take(

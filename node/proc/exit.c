@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* The end of a process. The order is EXIT-4's: whoever hears of it finds the name free. */
+#include <glib.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "proc/handle.h"
+#include "proc/heap.h"
+#include "proc/names.h"
+#include "proc/table.h"
+#include "term/notation.h"
+
+bool node_proc_reason_is_normal_class(const dream_msg_t *reason)
+{
+	return reason == NULL || node_msg_is_text(reason, "normal") || node_msg_has_tag(reason, "shutdown");
+}
+
+void node_proc_set_exit_take(node_proc_t *proc, dream_msg_t *reason)
+{
+	if (node_proc_exiting(proc)) { /* EXIT-2 */
+		node_msg_unref(reason);
+		return;
+	}
+	proc->exit_reason = reason;
+	node_proc_set_flag(proc, NODE_PROC_EXITING, true);
+}
+
+void node_proc_exit_take(node_proc_t *proc, dream_msg_t *reason)
+{
+	node_proc_set_exit_take(proc, reason);
+	proc->node->hooks.leave(proc);
+	abort(); /* leave does not return */
+}
+
+/* One line, bounded: a report never prints a mailbox (PL-3). */
+static void report(node_proc_t *proc)
+{
+	if ((proc->flags & NODE_PROC_SYSTEM) || node_proc_reason_is_normal_class(proc->exit_reason))
+		return;
+	char pid[300];
+	GString *why = g_string_new(NULL);
+	node_notation_print(why, proc->exit_reason->data, proc->exit_reason->size_bytes, 400);
+	node_log(proc->node, DREAM_LOG_ERROR, "process %s (%s%s%s) ended: %s; %u messages unread, %" G_GUINT64_FORMAT
+		" bytes held", node_proc_pid_text(proc->node, node_proc_pid(proc), pid), proc->label ? proc->label : "?",
+		proc->name != NULL ? ", " : "", proc->name != NULL ? proc->name : "", why->str, proc->n_inbox,
+		proc->heap_bytes);
+	g_string_free(why, TRUE);
+}
+
+static void send_take(node_proc_t *proc, uint8_t kind, dream_pid_t to, uint64_t ref, uint8_t flags, void *data)
+{
+	node_sig_t *sig = node_sig_new_take(kind, to, (dream_pid_t){proc->turns, proc->node->creation, 0}, ref,
+		node_msg_ref(proc->exit_reason));
+	if (sig == NULL)
+		return;
+	sig->flags |= flags;
+	sig->data = data;
+	(void) node_proc_deliver_take(proc->node, sig);
+}
+
+static void tell_links(node_proc_t *proc)
+{
+	uint32_t pos = 0;
+	node_refent_t *link;
+	while ((link = node_reftab_next(proc->links, &pos)) != NULL)
+		if (link->aux == 0)
+			send_take(proc, NODE_SIG_EXIT, link->pid, 0, NODE_SIG_F_LINK, NULL);
+	node_reftab_clear(&proc->links);
+}
+
+static void tell_watchers(node_proc_t *proc)
+{
+	uint32_t pos = 0;
+	node_refent_t *watcher;
+	while ((watcher = node_reftab_next(proc->watchers, &pos)) != NULL)
+		send_take(proc, NODE_SIG_DOWN, watcher->pid, watcher->key, 0, watcher->data);
+	node_reftab_clear(&proc->watchers);
+}
+
+static void drop_monitors(node_proc_t *proc)
+{
+	uint32_t pos = 0;
+	node_refent_t *monitor;
+	while ((monitor = node_reftab_next(proc->monitors, &pos)) != NULL) {
+		node_mem_free(monitor->data);
+		send_take(proc, NODE_SIG_DEMONITOR, monitor->pid, monitor->key, 0, NULL);
+	}
+	node_reftab_clear(&proc->monitors);
+}
+
+/* Callers are told the reason with the code EDOWN; the starter of a process that never acknowledged, EINIT. */
+static void tell_callers(node_proc_t *proc)
+{
+	if (proc->current != NULL)
+		node_proc_answer_take(proc->node, proc->current, DREAM_EDOWN, node_msg_ref(proc->exit_reason));
+	proc->current = NULL;
+	uint32_t pos = 0;
+	node_refent_t *call;
+	while ((call = node_reftab_next(proc->calls, &pos)) != NULL)
+		node_proc_answer_take(proc->node, call->data, call->aux == NODE_PROC_START_CALL ? DREAM_EINIT : DREAM_EDOWN,
+			node_msg_ref(proc->exit_reason));
+	node_reftab_clear(&proc->calls);
+}
+
+/* Messages that were in the mailbox when the process ended: calls hear the reason, as those being handled do. */
+static void tell_inbox(node_proc_t *proc)
+{
+	node_sig_t *sig = proc->inbox;
+	proc->inbox = proc->inbox_last = NULL;
+	while (sig != NULL) {
+		node_sig_t *next = sig->next;
+		if (sig->kind == NODE_SIG_CALL || sig->kind == NODE_SIG_SYS)
+			node_proc_answer_take(proc->node, sig, DREAM_EDOWN, node_msg_ref(proc->exit_reason));
+		else
+			node_sig_free(sig);
+		sig = next;
+	}
+}
+
+static void drop_held(node_proc_t *proc)
+{
+	uint32_t pos = 0;
+	node_refent_t *held;
+	while ((held = node_reftab_next(proc->held, &pos)) != NULL)
+		while (held->aux-- > 0)
+			node_msg_unref((dream_msg_t *) (uintptr_t) held->key);
+	node_reftab_clear(&proc->held);
+}
+
+void node_proc_die(node_proc_t *proc)
+{
+	node_t *node = proc->node;
+	uint64_t id = proc->id;
+	if (proc->exit_reason == NULL)
+		proc->exit_reason = node_msg_text("normal");
+	report(proc);
+	node->hooks.drop_timers(proc);
+	if (proc->ops->fini != NULL)
+		proc->ops->fini(proc);
+	drop_held(proc);
+	node_heap_fini(proc);
+	if (proc->name != NULL) {
+		node_names_drop(node, proc->name);
+		free(proc->name);
+		proc->name = NULL;
+	}
+	node_proctab_hide(proc);
+	proc->turns = id; /* who the signals below are from */
+	node_sig_t *late = node_handle_take_outer(proc, true);
+	tell_links(proc);
+	tell_watchers(proc);
+	tell_callers(proc);
+	tell_inbox(proc);
+	node_handle_bounce_all(proc, late);
+	drop_monitors(proc);
+	node_msg_unref(proc->exit_reason);
+	node_msg_unref(proc->last_reason);
+	proc->turns = id + ((uint64_t) 1 << 32);
+	if (proc->turns >> 32 == 0)
+		proc->turns = ((uint64_t) 1 << 32) | (uint32_t) id;
+	node_proctab_give_slot(proc);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include "proc/handle.h"
+
+#include "proc/table.h"
+
+node_sig_t *node_handle_take_outer(node_proc_t *proc, bool close)
+{
+	node_sig_t *sig = __atomic_exchange_n(&proc->outer, close ? NODE_PROC_CLOSED : NULL, __ATOMIC_ACQ_REL);
+	node_sig_t *oldest = NULL;
+	while (sig != NULL && sig != NODE_PROC_CLOSED) {
+		node_sig_t *next = sig->next;
+		sig->next = oldest;
+		oldest = sig;
+		sig = next;
+	}
+	return oldest;
+}
+
+void node_proc_drain(node_proc_t *proc)
+{
+	if (__atomic_load_n(&proc->outer, __ATOMIC_RELAXED) == NULL)
+		return;
+	node_sig_t *sig = node_handle_take_outer(proc, false);
+	while (sig != NULL) {
+		node_sig_t *next = sig->next;
+		node_handle_take(proc, sig);
+		sig = next;
+	}
+}
+
+static void append(node_proc_t *proc, node_sig_t *sig)
+{
+	sig->next = NULL;
+	if (proc->inbox_last != NULL)
+		proc->inbox_last->next = sig;
+	else
+		proc->inbox = sig;
+	proc->inbox_last = sig;
+	__atomic_store_n(&proc->n_inbox, proc->n_inbox + 1, __ATOMIC_RELAXED);
+}
+
+/* ---- exits: the table X1 to X10 ---- */
+
+static bool traps(const node_proc_t *proc)
+{
+	return (__atomic_load_n(&proc->flags, __ATOMIC_RELAXED) & NODE_PROC_TRAP_EXIT) != 0;
+}
+
+static void on_exit_signal(node_proc_t *proc, node_sig_t *sig)
+{
+	bool self = dream_pid_equal(sig->from, node_proc_pid(proc));
+	if (sig->flags & NODE_SIG_F_KILL) { /* X2 */
+		node_proc_set_exit_take(proc, node_msg_text("killed"));
+		node_sig_free(sig);
+	} else if (traps(proc)) {
+		append(proc, sig);
+	} else if (node_msg_is_text(sig->msg, "normal") && !self) { /* X1, X4; X8 is the exception */
+		node_sig_free(sig);
+	} else {
+		node_proc_set_exit_take(proc, node_sig_steal_msg(sig)); /* X3, X5, X6, X7, X9, X10 */
+	}
+}
+
+static void on_exit(node_proc_t *proc, node_sig_t *sig)
+{
+	if (sig->flags & NODE_SIG_F_LINK) {
+		node_refent_t *link = node_reftab_find(proc->links, node_reftab_pid_key(sig->from), &sig->from);
+		if (link == NULL || link->aux != 0) { /* EXIT-3: no such link, or being unlinked */
+			if (link != NULL)
+				node_reftab_remove(proc->links, link);
+			node_sig_free(sig);
+			return;
+		}
+		node_reftab_remove(proc->links, link);
+	}
+	on_exit_signal(proc, sig);
+}
+
+/* ---- links: LNK-3 ---- */
+
+static void on_link(node_proc_t *proc, node_sig_t *sig)
+{
+	uint64_t key = node_reftab_pid_key(sig->from);
+	node_refent_t *link = node_reftab_find(proc->links, key, &sig->from);
+	if (link == NULL)
+		(void) node_reftab_add(&proc->links, key, sig->from, &link);
+	node_sig_free(sig);
+}
+
+static void on_unlink(node_proc_t *proc, node_sig_t *sig)
+{
+	node_refent_t *link = node_reftab_find(proc->links, node_reftab_pid_key(sig->from), &sig->from);
+	if (link != NULL && link->aux == 0)
+		node_reftab_remove(proc->links, link);
+	node_proc_bounce_take(proc->node, sig, "noproc"); /* an unlink bounces as its acknowledgement */
+}
+
+static void on_unlink_ack(node_proc_t *proc, node_sig_t *sig)
+{
+	node_refent_t *link = node_reftab_find(proc->links, node_reftab_pid_key(sig->from), &sig->from);
+	if (link != NULL && link->aux == sig->ref)
+		node_reftab_remove(proc->links, link);
+	node_sig_free(sig);
+}
+
+/* ---- monitors ---- */
+
+static void on_monitor(node_proc_t *proc, node_sig_t *sig)
+{
+	node_refent_t *watcher;
+	if (node_reftab_add(&proc->watchers, sig->ref, sig->from, &watcher) == DREAM_OK) {
+		watcher->data = sig->data; /* the name, ours now */
+		sig->data = NULL;
+	}
+	node_sig_free(sig);
+}
+
+static void on_demonitor(node_proc_t *proc, node_sig_t *sig)
+{
+	node_refent_t *watcher = node_reftab_find(proc->watchers, sig->ref, &sig->from);
+	if (watcher != NULL) {
+		node_mem_free(watcher->data);
+		node_reftab_remove(proc->watchers, watcher);
+	}
+	node_sig_free(sig);
+}
+
+/* A DOWN whose monitor is gone was overtaken by a demonitor (MON-4). */
+static void on_down(node_proc_t *proc, node_sig_t *sig)
+{
+	node_refent_t *monitor = node_reftab_find(proc->monitors, sig->ref, NULL);
+	if (monitor == NULL) {
+		node_sig_free(sig);
+		return;
+	}
+	if (sig->data == NULL) {
+		sig->data = monitor->data;
+		monitor->data = NULL;
+	}
+	node_mem_free(monitor->data);
+	node_reftab_remove(proc->monitors, monitor);
+	append(proc, sig);
+}
+
+/* ---- calls ---- */
+
+static void on_reply(node_proc_t *proc, node_sig_t *sig)
+{
+	node_call_slot_t *slot = proc->slot;
+	if (slot == NULL || slot->done || slot->ref != sig->ref) { /* ALS-4: too late */
+		node_sig_free(sig);
+		return;
+	}
+	slot->done = true;
+	slot->code = sig->code;
+	slot->msg = node_sig_steal_msg(sig);
+}
+
+static void on_cancel(node_proc_t *proc, node_sig_t *sig)
+{
+	node_refent_t *call = node_reftab_find(proc->calls, sig->ref, &sig->from);
+	if (call != NULL) {
+		node_sig_free(call->data);
+		node_reftab_remove(proc->calls, call);
+	}
+	node_sig_free(sig);
+}
+
+void node_handle_take(node_proc_t *proc, node_sig_t *sig)
+{
+	/* A sender may have kept the slot's address while another process took the slot. */
+	if (sig->to.id != proc->id) {
+		node_proc_bounce_take(proc->node, sig, "noproc");
+		return;
+	}
+	switch (sig->kind) {
+	case NODE_SIG_EXIT: on_exit(proc, sig); return;
+	case NODE_SIG_LINK: on_link(proc, sig); return;
+	case NODE_SIG_UNLINK: on_unlink(proc, sig); return;
+	case NODE_SIG_UNLINK_ACK: on_unlink_ack(proc, sig); return;
+	case NODE_SIG_MONITOR: on_monitor(proc, sig); return;
+	case NODE_SIG_DEMONITOR: on_demonitor(proc, sig); return;
+	case NODE_SIG_DOWN: on_down(proc, sig); return;
+	case NODE_SIG_REPLY: on_reply(proc, sig); return;
+	case NODE_SIG_CANCEL: on_cancel(proc, sig); return;
+	default: append(proc, sig); return;
+	}
+}
+
+void node_handle_bounce_all(node_proc_t *proc, node_sig_t *sig)
+{
+	while (sig != NULL) {
+		node_sig_t *next = sig->next;
+		node_proc_bounce_take(proc->node, sig, "noproc");
+		sig = next;
+	}
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* handle.h: what a signal does to the process that receives it; for the files of this room. */
+#ifndef NODE_PROC_HANDLE_H
+#define NODE_PROC_HANDLE_H
+#include "proc/proc.h"
+
+DREAM_BEGIN_DECLS
+
+/** Handles one signal that came out of the outer queue; consumes it or appends it to the inbox. [process] */
+void node_handle_take(node_proc_t *proc, node_sig_t *sig);
+
+/** Answers everything that still waits in a dying process (SIG-9). @sigs oldest first. [sched] */
+void node_handle_bounce_all(node_proc_t *proc, node_sig_t *sigs);
+
+/** The outer queue, oldest first; it is empty afterwards, or closed. [process], [sched] */
+node_sig_t *node_handle_take_outer(node_proc_t *proc, bool close);
+
+DREAM_END_DECLS
+#endif

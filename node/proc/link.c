@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* Links, monitors and exit signals as the calling process starts them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proc/table.h"
+
+static int send_plain(node_proc_t *proc, uint8_t kind, dream_pid_t to, uint64_t ref, void *data)
+{
+	node_sig_t *sig = node_sig_new_take(kind, to, node_proc_pid(proc), ref, NULL);
+	if (sig == NULL) {
+		node_mem_free(data);
+		return DREAM_ENOMEM;
+	}
+	sig->data = data;
+	return node_proc_deliver_take(proc->node, sig);
+}
+
+static bool is_dead_here(node_t *node, dream_pid_t pid)
+{
+	return pid.node == 0 && (pid.creation != node->creation || node_proctab_find(node, pid.id) == NULL);
+}
+
+int node_proc_link(node_proc_t *proc, dream_pid_t peer)
+{
+	if (dream_pid_equal(peer, node_proc_pid(proc))) /* LNK-1 */
+		return DREAM_OK;
+	bool traps = (proc->flags & NODE_PROC_TRAP_EXIT) != 0;
+	if (is_dead_here(proc->node, peer) && !traps) /* X11 */
+		return node_proc_fail(proc, DREAM_ENOPROC, "noproc");
+	uint64_t key = node_reftab_pid_key(peer);
+	node_refent_t *link = node_reftab_find(proc->links, key, &peer);
+	if (link != NULL && link->aux == 0)
+		return DREAM_OK;
+	if (link == NULL) {
+		int r = node_reftab_add(&proc->links, key, peer, &link);
+		if (r < 0)
+			return r;
+	}
+	link->aux = 0; /* LNK-3 (e): active again; the acknowledgement of the unlink before will not match */
+	(void) send_plain(proc, NODE_SIG_LINK, peer, 0, NULL);
+	return DREAM_OK;
+}
+
+int node_proc_unlink(node_proc_t *proc, dream_pid_t peer)
+{
+	node_proc_drain(proc);
+	node_refent_t *link = node_reftab_find(proc->links, node_reftab_pid_key(peer), &peer);
+	if (link == NULL || link->aux != 0)
+		return DREAM_OK;
+	link->aux = node_proc_new_ref(proc->node);
+	(void) send_plain(proc, NODE_SIG_UNLINK, peer, link->aux, NULL);
+	return DREAM_OK;
+}
+
+static char *copy_name(const char *name)
+{
+	size_t size = strlen(name) + 1;
+	char *copy = node_mem_alloc(size);
+	return copy == NULL ? NULL : memcpy(copy, name, size);
+}
+
+int node_proc_monitor(node_proc_t *proc, dream_pid_t target, const char *name, uint64_t *ret_ref)
+{
+	node_refent_t *monitor;
+	uint64_t ref = node_proc_new_ref(proc->node);
+	char *mine = name == NULL ? NULL : copy_name(name);
+	if (name != NULL && mine == NULL)
+		return DREAM_ENOMEM;
+	int r = node_reftab_add(&proc->monitors, ref, target, &monitor);
+	if (r < 0) {
+		node_mem_free(mine);
+		return r;
+	}
+	monitor->data = mine;
+	*ret_ref = ref;
+	r = send_plain(proc, NODE_SIG_MONITOR, target, ref, NULL);
+	return r == DREAM_ENOMEM ? r : DREAM_OK; /* a dead target answers with DOWN */
+}
+
+static void flush_down(node_proc_t *proc, uint64_t ref)
+{
+	node_sig_t **at = &proc->inbox;
+	node_sig_t *last = NULL;
+	while (*at != NULL) {
+		node_sig_t *sig = *at;
+		if (sig->kind == NODE_SIG_DOWN && sig->ref == ref) {
+			*at = sig->next;
+			node_sig_free(sig);
+			__atomic_store_n(&proc->n_inbox, proc->n_inbox - 1, __ATOMIC_RELAXED);
+			continue;
+		}
+		last = sig;
+		at = &sig->next;
+	}
+	proc->inbox_last = last;
+}
+
+bool node_proc_demonitor(node_proc_t *proc, uint64_t ref, bool flush)
+{
+	node_refent_t *monitor = node_reftab_find(proc->monitors, ref, NULL);
+	if (monitor == NULL) {
+		if (flush)
+			flush_down(proc, ref);
+		return false;
+	}
+	dream_pid_t target = monitor->pid;
+	node_mem_free(monitor->data);
+	node_reftab_remove(proc->monitors, monitor);
+	(void) send_plain(proc, NODE_SIG_DEMONITOR, target, ref, NULL);
+	return true;
+}
+
+void node_proc_exit_signal(node_t *node, node_proc_t *from, dream_pid_t to, const dream_msg_t *reason)
+{
+	dream_pid_t me = from != NULL ? node_proc_pid(from) : (dream_pid_t){0, 0, 0};
+	node_sig_t *sig = node_sig_new_take(NODE_SIG_EXIT, to, me, 0, node_msg_ref(reason));
+	if (sig == NULL)
+		return;
+	if (node_msg_is_text(reason, "kill"))
+		sig->flags |= NODE_SIG_F_KILL;
+	(void) node_proc_deliver_take(node, sig);
+}
+
+dream_msg_t *node_proc_flush_exit(node_proc_t *proc, dream_pid_t peer)
+{
+	dream_msg_t *reason = NULL;
+	node_sig_t **at = &proc->inbox;
+	node_sig_t *last = NULL;
+	while (*at != NULL) {
+		node_sig_t *sig = *at;
+		if (sig->kind == NODE_SIG_EXIT && dream_pid_equal(sig->from, peer)) {
+			*at = sig->next;
+			node_msg_unref(reason);
+			reason = node_sig_steal_msg(sig);
+			__atomic_store_n(&proc->n_inbox, proc->n_inbox - 1, __ATOMIC_RELAXED);
+			continue;
+		}
+		last = sig;
+		at = &sig->next;
+	}
+	proc->inbox_last = last;
+	return reason;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/* Spawning, sending and receiving. What signals do to a process is in handle.c, its end in exit.c. */
+#include "proc/proc.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "proc/handle.h"
+#include "proc/names.h"
+#include "proc/table.h"
+#include "term/notation.h"
+
+void node_proc_set_flag(node_proc_t *proc, uint32_t flag, bool on)
+{
+	uint32_t flags = __atomic_load_n(&proc->flags, __ATOMIC_RELAXED);
+	__atomic_store_n(&proc->flags, on ? flags | flag : flags & ~flag, __ATOMIC_RELAXED);
+}
+
+/* ---- spawn ---- */
+
+static int attach_parent(node_proc_t *proc, const node_spawn_t *how, dream_pid_t pid)
+{
+	node_proc_t *parent = how->parent;
+	dream_pid_t parent_pid = node_proc_pid(parent);
+	node_refent_t *entry;
+	int r = DREAM_OK;
+	proc->parent = parent_pid;
+	if (how->link) {
+		r = node_reftab_add(&proc->links, node_reftab_pid_key(parent_pid), parent_pid, &entry);
+		if (r == DREAM_OK)
+			r = node_reftab_add(&parent->links, node_reftab_pid_key(pid), pid, &entry);
+	}
+	if (r == DREAM_OK && how->monitor_ref != 0) {
+		r = node_reftab_add(&proc->watchers, how->monitor_ref, parent_pid, &entry);
+		if (r == DREAM_OK)
+			r = node_reftab_add(&parent->monitors, how->monitor_ref, pid, &entry);
+	}
+	return r;
+}
+
+static int take_name(node_t *node, node_proc_t *proc, const char *name, dream_pid_t pid)
+{
+	if (name == NULL)
+		return DREAM_OK;
+	int r = node_names_add(node, name, pid);
+	if (r == DREAM_OK)
+		proc->name = strdup(name);
+	return r;
+}
+
+/* The slot was never published, so nobody else can have seen it. */
+static int fail_spawn(node_proc_t *proc, uint64_t id, const node_spawn_t *how, int r)
+{
+	if (proc->name != NULL)
+		node_names_drop(proc->node, proc->name);
+	free(proc->name);
+	if (how->parent != NULL) {
+		dream_pid_t pid = {id, proc->node->creation, 0};
+		node_refent_t *entry = node_reftab_find(how->parent->links, node_reftab_pid_key(pid), &pid);
+		if (how->link && entry != NULL)
+			node_reftab_remove(how->parent->links, entry);
+	}
+	node_reftab_clear(&proc->links);
+	node_reftab_clear(&proc->watchers);
+	proc->turns = id; /* the slot keeps its id: it was never used */
+	node_proctab_give_slot(proc);
+	return r;
+}
+
+int node_proc_spawn(node_t *node, const node_spawn_t *how, dream_pid_t *ret_pid)
+{
+	uint64_t id;
+	node_proc_t *proc = node_proctab_take_slot(node, &id);
+	if (proc == NULL)
+		return DREAM_ELIMIT;
+	dream_pid_t pid = {id, node->creation, 0};
+	node_refent_t *entry;
+	int r = how->start == NULL ? DREAM_OK : node_reftab_add(&proc->calls, how->start->ref, how->start->from, &entry);
+	if (r == DREAM_OK && how->start != NULL) {
+		entry->data = how->start;
+		entry->aux = NODE_PROC_START_CALL;
+	}
+	if (r == DREAM_OK)
+		r = take_name(node, proc, how->name, pid);
+	if (r == DREAM_OK && how->parent != NULL)
+		r = attach_parent(proc, how, pid);
+	if (r < 0) {
+		node_reftab_clear(&proc->calls);
+		return fail_spawn(proc, id, how, r);
+	}
+	proc->ops = how->ops;
+	proc->self = how->self;
+	proc->gen = how->gen;
+	__atomic_store_n(&proc->label, how->label, __ATOMIC_RELAXED);
+	__atomic_store_n(&proc->app, how->app != NULL || how->parent == NULL ? how->app : how->parent->app,
+		__ATOMIC_RELAXED);
+	__atomic_store_n(&proc->flags, how->flags | (how->start != NULL ? NODE_PROC_STARTING : 0), __ATOMIC_RELAXED);
+	__atomic_store_n(&proc->run_state, NODE_PROC_READY, __ATOMIC_RELAXED);
+	node_proctab_publish(proc, id);
+	if (ret_pid != NULL)
+		*ret_pid = pid;
+	node->hooks.wake(node, proc);
+	return DREAM_OK;
+}
+
+/* ---- sending ---- */
+
+int node_proc_deliver_take(node_t *node, node_sig_t *sig)
+{
+	if (sig->to.node != 0)
+		return node->hooks.send_remote_take(node, sig);
+	node_proc_t *proc = sig->to.creation == node->creation ? node_proctab_find(node, sig->to.id) : NULL;
+	if (proc != NULL && node_proctab_push(proc, sig))
+		return DREAM_OK;
+	node_proc_bounce_take(node, sig, "noproc");
+	return DREAM_ENOPROC;
+}
+
+/* The signal itself travels back as its answer where it asks for one, so that nothing is allocated. */
+static void turn_round(node_t *node, node_sig_t *sig, uint8_t kind, dream_msg_t *msg)
+{
+	dream_pid_t from = sig->to;
+	if (!(sig->flags & NODE_SIG_F_INLINE)) {
+		node_msg_unref(sig->msg);
+		sig->msg = msg;
+		sig->kind = kind;
+		sig->to = sig->from;
+		sig->from = from;
+		(void) node_proc_deliver_take(node, sig);
+		return;
+	}
+	node_sig_t *answer = node_sig_new_take(kind, sig->from, from, sig->ref, msg);
+	if (answer != NULL) {
+		answer->flags |= kind == NODE_SIG_EXIT ? NODE_SIG_F_LINK : 0;
+		answer->code = sig->code;
+		(void) node_proc_deliver_take(node, answer);
+	}
+	node_sig_free(sig);
+}
+
+void node_proc_bounce_take(node_t *node, node_sig_t *sig, const char *reason)
+{
+	switch (sig->kind) {
+	case NODE_SIG_CALL:
+	case NODE_SIG_SYS:
+		sig->data = NULL;
+		sig->code = strcmp(reason, "noconnection") == 0 ? DREAM_ENOCONNECTION : DREAM_ENOPROC;
+		turn_round(node, sig, NODE_SIG_REPLY, node_msg_text(reason));
+		return;
+	case NODE_SIG_MONITOR:
+		turn_round(node, sig, NODE_SIG_DOWN, node_msg_text(reason));
+		return;
+	case NODE_SIG_LINK:
+		sig->flags |= NODE_SIG_F_LINK;
+		turn_round(node, sig, NODE_SIG_EXIT, node_msg_text(reason));
+		return;
+	case NODE_SIG_UNLINK:
+		turn_round(node, sig, NODE_SIG_UNLINK_ACK, NULL);
+		return;
+	default:
+		node_sig_free(sig);
+	}
+}
+
+/* ---- receiving ---- */
+
+node_sig_t *node_proc_next_take(node_proc_t *proc)
+{
+	if (proc->inbox == NULL || __atomic_load_n(&proc->outer, __ATOMIC_RELAXED) != NULL)
+		node_proc_drain(proc);
+	node_sig_t *sig = proc->inbox;
+	if (sig == NULL || node_proc_exiting(proc))
+		return NULL;
+	proc->inbox = sig->next;
+	if (proc->inbox == NULL)
+		proc->inbox_last = NULL;
+	__atomic_store_n(&proc->n_inbox, proc->n_inbox - 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&proc->turns, proc->turns + 1, __ATOMIC_RELAXED);
+	return sig;
+}
+
+int node_proc_wait(node_proc_t *proc, int64_t deadline_ns)
+{
+	bool woken;
+	while (!(woken = __atomic_load_n(&proc->outer, __ATOMIC_ACQUIRE) != NULL) &&
+		node_clock_now(proc->node) < deadline_ns) {
+		node_proc_set_flag(proc, NODE_PROC_BLOCKED, true);
+		proc->node->hooks.block(proc, deadline_ns);
+		node_proc_set_flag(proc, NODE_PROC_BLOCKED, false);
+	}
+	node_proc_drain(proc);
+	if (node_proc_exiting(proc))
+		proc->node->hooks.leave(proc);
+	return woken ? DREAM_OK : DREAM_ETIMEDOUT;
+}
+
+/* ---- answering ---- */
+
+void node_proc_defer_take(node_proc_t *proc, node_sig_t *call)
+{
+	node_refent_t *entry;
+	if (proc->current == call)
+		proc->current = NULL;
+	if (node_reftab_add(&proc->calls, call->ref, call->from, &entry) == DREAM_OK)
+		entry->data = call;
+	else
+		node_proc_answer_take(proc->node, call, DREAM_ENOMEM, NULL);
+}
+
+static void send_reply_take(node_t *node, dream_pid_t to, dream_pid_t from, uint64_t ref, int32_t code, dream_msg_t *msg)
+{
+	node_sig_t *reply = node_sig_new_take(NODE_SIG_REPLY, to, from, ref, msg);
+	if (reply == NULL)
+		return;
+	reply->code = code;
+	(void) node_proc_deliver_take(node, reply);
+}
+
+void node_proc_answer_take(node_t *node, node_sig_t *call, int32_t code, dream_msg_t *msg)
+{
+	send_reply_take(node, call->from, call->to, call->ref, code, msg);
+	if (call->kind == NODE_SIG_SYS)
+		call->data = NULL;
+	node_sig_free(call);
+}
+
+void node_proc_reply_take(
+	node_t *node, node_proc_t *proc, dream_pid_t caller, uint64_t ref, int32_t code, dream_msg_t *msg)
+{
+	node_sig_t *current = proc != NULL ? proc->current : NULL;
+	if (current != NULL && current->ref == ref && dream_pid_equal(current->from, caller)) {
+		proc->current = NULL;
+		node_proc_answer_take(node, current, code, msg);
+		return;
+	}
+	node_refent_t *entry = proc != NULL ? node_reftab_find(proc->calls, ref, &caller) : NULL;
+	if (entry != NULL) {
+		node_sig_t *call = entry->data;
+		node_reftab_remove(proc->calls, entry);
+		node_proc_answer_take(node, call, code, msg);
+		return;
+	}
+	send_reply_take(node, caller, (dream_pid_t){0, 0, 0}, ref, code, msg);
+}
+
+void node_proc_ack_start_take(node_proc_t *proc, int32_t code, dream_msg_t *msg)
+{
+	uint32_t pos = 0;
+	node_refent_t *call;
+	node_proc_set_flag(proc, NODE_PROC_STARTING, false);
+	while ((call = node_reftab_next(proc->calls, &pos)) != NULL)
+		if (call->aux == NODE_PROC_START_CALL) {
+			node_sig_t *start = call->data;
+			node_reftab_remove(proc->calls, call);
+			node_proc_answer_take(proc->node, start, code, msg);
+			return;
+		}
+	node_msg_unref(msg);
+}
+
+/* ---- why something failed ---- */
+
+int node_proc_fail_take(node_proc_t *proc, int code, dream_msg_t *reason)
+{
+	node_msg_unref(proc->last_reason);
+	proc->last_reason = reason;
+	return code;
+}
+
+int node_proc_fail(node_proc_t *proc, int code, const char *format, ...)
+{
+	char text[NODE_DIAG_MAX];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return node_proc_fail_take(proc, code, node_msg_text(text));
+}
+
+/* ---- messages held by the module ---- */
+
+static const dream_pid_t nobody = {0, 0, 0};
+
+int node_proc_hold(node_proc_t *proc, dream_msg_t *msg)
+{
+	node_refent_t *entry = node_reftab_find(proc->held, (uintptr_t) msg, NULL);
+	if (entry == NULL) {
+		int r = node_reftab_add(&proc->held, (uintptr_t) msg, nobody, &entry);
+		if (r < 0)
+			return r;
+	}
+	entry->aux++;
+	return DREAM_OK;
+}
+
+bool node_proc_unhold(node_proc_t *proc, dream_msg_t *msg)
+{
+	node_refent_t *entry = node_reftab_find(proc->held, (uintptr_t) msg, NULL);
+	if (entry == NULL)
+		return false;
+	if (--entry->aux == 0)
+		node_reftab_remove(proc->held, entry);
+	return true;
+}
+
+/* ---- names of processes ---- */
+
+int node_names_register(node_t *node, const char *name, dream_pid_t pid)
+{
+	node_proc_t *proc = pid.node == 0 && pid.creation == node->creation ? node_proctab_find(node, pid.id) : NULL;
+	if (proc == NULL)
+		return DREAM_ENOPROC;
+	if (proc->name != NULL)
+		return DREAM_EEXIST;
+	return take_name(node, proc, name, pid);
+}
+
+int node_names_unregister(node_t *node, const char *name)
+{
+	dream_pid_t pid;
+	int r = node_names_whereis(node, name, &pid);
+	node_proc_t *proc = r == DREAM_OK ? node_proctab_find(node, pid.id) : NULL;
+	if (proc == NULL || proc != node_ctx_borrow()->proc)
+		return proc == NULL ? DREAM_ENOENT : DREAM_EPERM;
+	node_names_drop(node, name);
+	free(proc->name);
+	proc->name = NULL;
+	return DREAM_OK;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* Slots come in chunks that are never freed while the node lives, which is what lets senders hold a bare
+ * pointer. An id is serial << 32 | slot; the serial of a slot grows with each process in it, so that an old
+ * pid does not reach a new process until 2^32 processes have been in one slot. */
+#include <glib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "proc/names.h"
+#include "proc/table.h"
+
+#define CHUNK_BITS 10u
+#define CHUNK_SLOTS (1u << CHUNK_BITS)
+
+struct node_proctab {
+	GMutex lock; /* growth and the free list */
+	uint32_t max_procs;
+	uint32_t n_slots; /* atomic: slots in chunks that exist */
+	uint32_t n_alive; /* atomic */
+	node_proc_t *free_list;
+	uint64_t next_ref; /* atomic: blocks of references not yet given out */
+	node_proc_t **chunks;
+};
+
+int node_proctab_open(node_t *node, uint32_t max_procs)
+{
+	node_proctab_t *tab = g_try_new0(node_proctab_t, 1);
+	if (tab == NULL)
+		return DREAM_ENOMEM;
+	tab->max_procs = max_procs;
+	tab->chunks = g_try_new0(node_proc_t *, max_procs / CHUNK_SLOTS + 1);
+	if (tab->chunks == NULL) {
+		g_free(tab);
+		return DREAM_ENOMEM;
+	}
+	g_mutex_init(&tab->lock);
+	/* A random start keeps references of different nodes and incarnations apart. */
+	node->clock->random(node->clock, &tab->next_ref, sizeof(tab->next_ref));
+	node->procs = tab;
+	return node_names_open(node);
+}
+
+void node_proctab_close(node_t *node)
+{
+	node_proctab_t *tab = node->procs;
+	if (tab == NULL)
+		return;
+	uint32_t pos = 0;
+	node_proc_t *proc;
+	while ((proc = node_proctab_next(node, &pos)) != NULL)
+		node_proc_die(proc);
+	for (uint32_t i = 0; i * CHUNK_SLOTS < tab->n_slots; i++)
+		node_mem_free(tab->chunks[i]);
+	g_free(tab->chunks);
+	g_mutex_clear(&tab->lock);
+	g_free(tab);
+	node->procs = NULL;
+	node_names_close(node);
+}
+
+static node_proc_t *slot_at(const node_proctab_t *tab, uint32_t index)
+{
+	return &tab->chunks[index >> CHUNK_BITS][index & (CHUNK_SLOTS - 1)];
+}
+
+/* Called with the lock held. The new slots are visible to others once n_slots says so. */
+static bool add_chunk(node_t *node)
+{
+	node_proctab_t *tab = node->procs;
+	if (tab->n_slots + CHUNK_SLOTS > tab->max_procs && tab->n_slots > 0)
+		return false;
+	node_proc_t *chunk = node_mem_zalloc(CHUNK_SLOTS * sizeof(node_proc_t));
+	if (chunk == NULL)
+		return false;
+	for (uint32_t i = CHUNK_SLOTS; i-- > 0;) {
+		chunk[i].outer = NODE_PROC_CLOSED;
+		chunk[i].run_state = NODE_PROC_RUNNING;
+		chunk[i].node = node;
+		chunk[i].next = tab->free_list;
+		/* a free slot keeps its next id in `turns` */
+		chunk[i].turns = ((uint64_t) 1 << 32) | (tab->n_slots + i);
+		tab->free_list = &chunk[i];
+	}
+	tab->chunks[tab->n_slots >> CHUNK_BITS] = chunk;
+	__atomic_store_n(&tab->n_slots, tab->n_slots + CHUNK_SLOTS, __ATOMIC_RELEASE);
+	return true;
+}
+
+node_proc_t *node_proctab_take_slot(node_t *node, uint64_t *ret_id)
+{
+	node_proctab_t *tab = node->procs;
+	g_mutex_lock(&tab->lock);
+	node_proc_t *proc = NULL;
+	if (tab->free_list != NULL || add_chunk(node)) {
+		proc = tab->free_list;
+		tab->free_list = proc->next;
+	}
+	g_mutex_unlock(&tab->lock);
+	if (proc == NULL)
+		return NULL;
+	*ret_id = proc->turns;
+	__atomic_store_n(&proc->turns, 0, __ATOMIC_RELAXED);
+	proc->next = NULL;
+	__atomic_fetch_add(&tab->n_alive, 1, __ATOMIC_RELAXED);
+	return proc;
+}
+
+void node_proctab_publish(node_proc_t *proc, uint64_t id)
+{
+	__atomic_store_n(&proc->id, id, __ATOMIC_RELEASE);
+	__atomic_store_n(&proc->outer, NULL, __ATOMIC_RELEASE);
+}
+
+void node_proctab_hide(node_proc_t *proc)
+{
+	__atomic_store_n(&proc->id, 0, __ATOMIC_RELEASE);
+}
+
+/* Everything a later process finds must be as in a new slot; what senders may look at meanwhile is cleared by
+ * atomic stores. run_state stays RUNNING: a late sender must not find a free slot asleep and wake it. */
+static void reset(node_proc_t *proc)
+{
+	__atomic_store_n(&proc->flags, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&proc->n_inbox, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&proc->label, NULL, __ATOMIC_RELAXED);
+	proc->ops = NULL;
+	proc->self = NULL;
+	proc->inbox = proc->inbox_last = NULL;
+	proc->stack = NULL;
+	proc->current = NULL;
+	proc->slot = NULL;
+	proc->timers = NULL;
+	proc->exit_reason = proc->last_reason = NULL;
+	proc->name = NULL;
+	proc->gen = NULL;
+	__atomic_store_n(&proc->app, NULL, __ATOMIC_RELAXED);
+	proc->parent = (dream_pid_t){0, 0, 0};
+}
+
+void node_proctab_give_slot(node_proc_t *proc)
+{
+	node_proctab_t *tab = proc->node->procs;
+	uint64_t next_id = proc->turns;
+	reset(proc);
+	__atomic_fetch_sub(&tab->n_alive, 1, __ATOMIC_RELAXED);
+	g_mutex_lock(&tab->lock);
+	__atomic_store_n(&proc->turns, next_id, __ATOMIC_RELAXED);
+	proc->next = tab->free_list;
+	tab->free_list = proc;
+	g_mutex_unlock(&tab->lock);
+}
+
+node_proc_t *node_proctab_find(node_t *node, uint64_t id)
+{
+	node_proctab_t *tab = node->procs;
+	uint32_t index = (uint32_t) id;
+	if (index >= __atomic_load_n(&tab->n_slots, __ATOMIC_ACQUIRE) || id == 0)
+		return NULL;
+	node_proc_t *proc = slot_at(tab, index);
+	return __atomic_load_n(&proc->id, __ATOMIC_ACQUIRE) == id ? proc : NULL;
+}
+
+uint32_t node_proctab_count(node_t *node)
+{
+	return __atomic_load_n(&node->procs->n_alive, __ATOMIC_RELAXED);
+}
+
+node_proc_t *node_proctab_next(node_t *node, uint32_t *pos)
+{
+	node_proctab_t *tab = node->procs;
+	uint32_t n_slots = __atomic_load_n(&tab->n_slots, __ATOMIC_ACQUIRE);
+	while (*pos < n_slots) {
+		node_proc_t *proc = slot_at(tab, (*pos)++);
+		if (__atomic_load_n(&proc->id, __ATOMIC_ACQUIRE) != 0)
+			return proc;
+	}
+	return NULL;
+}
+
+/* The wake-up protocol: whoever puts the first signal into an empty queue looks whether the process sleeps;
+ * the scheduler, having marked it idle, looks at the queue once more. Both sides write before they read, in
+ * sequentially consistent order, so one of them sees the other. */
+bool node_proctab_push(node_proc_t *proc, node_sig_t *sig)
+{
+	node_sig_t *old = __atomic_load_n(&proc->outer, __ATOMIC_RELAXED);
+	do {
+		if (old == NODE_PROC_CLOSED)
+			return false;
+		sig->next = old;
+	} while (!__atomic_compare_exchange_n(
+		&proc->outer, &old, sig, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	uint32_t idle = NODE_PROC_IDLE;
+	if (old == NULL && __atomic_load_n(&proc->run_state, __ATOMIC_SEQ_CST) == NODE_PROC_IDLE &&
+		__atomic_compare_exchange_n(&proc->run_state, &idle, NODE_PROC_READY, false, __ATOMIC_SEQ_CST,
+			__ATOMIC_RELAXED))
+		proc->node->hooks.wake(proc->node, proc);
+	return true;
+}
+
+#define REF_BLOCK 4096u
+
+uint64_t node_proc_new_ref(node_t *node)
+{
+	node_ctx_t *ctx = node_ctx_borrow();
+	if (ctx->ref_node != node || ctx->ref_next == ctx->ref_end) {
+		ctx->ref_node = node;
+		ctx->ref_next = __atomic_fetch_add(&node->procs->next_ref, REF_BLOCK, __ATOMIC_RELAXED);
+		ctx->ref_end = ctx->ref_next + REF_BLOCK;
+	}
+	uint64_t ref = ctx->ref_next++;
+	return ref != 0 ? ref : ctx->ref_next++;
+}
+
+char *node_proc_pid_text(const node_t *node, dream_pid_t pid, char *buffer)
+{
+	const char *where = pid.node == 0 ? NULL : node->hooks.node_name_borrow((node_t *) (uintptr_t) node, pid.node);
+	snprintf(buffer, 300, "<%u.%u%s%s>", (uint32_t) pid.id, (uint32_t) (pid.id >> 32),
+		where != NULL ? "@" : "", where != NULL ? where : "");
+	return buffer;
+}
+
+int node_proc_pid_parse(const node_t *node, const char *text, dream_pid_t *ret_pid)
+{
+	unsigned slot, serial;
+	int used = 0;
+	bool angled = text[0] == '<';
+	if (text[angled] < '0' || text[angled] > '9')
+		return DREAM_ESYNTAX;
+	if (sscanf(text + angled, "%9u.%9u%n", &slot, &serial, &used) != 2)
+		return DREAM_ESYNTAX;
+	const char *rest = text + angled + used;
+	if (strcmp(rest, angled ? ">" : "") != 0)
+		return DREAM_ESYNTAX;
+	*ret_pid = (dream_pid_t){(uint64_t) serial << 32 | slot, node->creation, 0};
+	return DREAM_OK;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* table.h: the slots of the process table, for the files of this room. */
+#ifndef NODE_PROC_TABLE_H
+#define NODE_PROC_TABLE_H
+#include "proc/proc.h"
+
+DREAM_BEGIN_DECLS
+
+/* What `outer` points to once a process takes no more signals. */
+#define NODE_PROC_CLOSED ((node_sig_t *) (uintptr_t) 1)
+
+/** Takes a free slot: a zeroed block (but for its queue, still closed) with a fresh id in *ret_id that nobody
+ *  can find yet. NULL: the table is full or out of memory. [any] */
+node_proc_t *node_proctab_take_slot(node_t *node, uint64_t *ret_id);
+
+/** Makes the process findable and opens its queue. [any] */
+void node_proctab_publish(node_proc_t *proc, uint64_t id);
+
+/** From now on nobody finds it. [sched] */
+void node_proctab_hide(node_proc_t *proc);
+
+/** Gives the slot back; its queue is closed. [sched] */
+void node_proctab_give_slot(node_proc_t *proc);
+
+/** Adds to the outer queue and wakes the process. False: the queue is closed, @sig is still the caller's. [any] */
+bool node_proctab_push(node_proc_t *proc, node_sig_t *sig);
+
+DREAM_END_DECLS
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* local.h: one scheduler, for the files of this room. */
+#ifndef NODE_SCHED_LOCAL_H
+#define NODE_SCHED_LOCAL_H
+#include <glib.h>
+#include <pthread.h>
+#include "sched/runq.h"
+#include "sched/sched.h"
+#include "sched/stack.h"
+#include "sched/wheel.h"
+
+DREAM_BEGIN_DECLS
+
+typedef struct node_sched_local {
+	node_runq_t runq;
+	node_proc_t *handoff; /* atomic: the process just messaged; runs next, its data still in the cache */
+	uint8_t pad[48];
+	node_sched_t *all;
+	uint32_t index;
+	uint32_t handoffs; /* in a row */
+	uint32_t tick;     /* turns, for what is done every so often */
+	node_stack_t *running; /* the one that runs now */
+	node_stack_t *stack;   /* the one that the next process without a stack borrows */
+	node_fiber_t fiber;
+	int64_t now_ns; /* as of some turns ago */
+	int64_t woken_ns;
+	uint32_t wake_word; /* futex: changes when somebody wakes us */
+	bool searching;
+	pthread_t thread;
+	node_wheel_t wheel;
+	node_sched_stats_t stats; /* relaxed atomics */
+} node_sched_local_t;
+
+struct node_timers;
+
+struct node_sched {
+	node_t *node;
+	node_stack_pool_t stacks;
+	uint32_t n_locals;
+	bool driven; /* no threads */
+	bool started;
+	uint32_t stopping;    /* atomic */
+	uint64_t sleepers;    /* atomic bitmap of sleeping schedulers (at most 64) */
+	uint32_t n_searching; /* atomic */
+	uint32_t n_watching;  /* atomic: sleepers that look again by themselves */
+	GMutex lock;          /* the queue below */
+	node_proc_t *global;  /* woken by other threads, or overflown */
+	node_proc_t *global_last;
+	uint32_t n_global;    /* atomic */
+	struct node_timers *timers;
+	node_sched_local_t *locals;
+};
+
+#define NODE_SCHED_MAX 64u
+
+/* idle.c */
+
+/** Wakes one sleeping scheduler unless one is searching already. [any] */
+void node_idle_wake_one(node_sched_t *all);
+/** Sleeps until woken, a timer of @s is due, or something may be worth a look. [sched] */
+void node_idle_sleep(node_sched_local_t *s);
+/** Wakes all, for the end. [boot] */
+void node_idle_wake_all(node_sched_t *all);
+
+/* sched.c */
+
+/** True if anything is ready anywhere. [sched] */
+bool node_sched_has_work(node_sched_t *all);
+
+/* timer.c */
+int node_timers_open(node_sched_t *all);
+void node_timers_close(node_sched_t *all);
+
+DREAM_END_DECLS
+#endif

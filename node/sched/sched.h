@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* sched.h: scheduler threads: who runs next, on which stack, and when a thread sleeps. */
+#ifndef NODE_SCHED_SCHED_H
+#define NODE_SCHED_SCHED_H
+#include "proc/proc.h"
+
+DREAM_BEGIN_DECLS
+
+typedef struct node_sched node_sched_t;
+
+typedef struct node_sched_options {
+	uint32_t n_threads;   /* 0: no threads: a test drives the one scheduler with node_sched_drive() */
+	size_t stack_bytes;   /* of a process's stack with its guard; 0: 128 KiB (1 MiB under sanitizers) */
+	uint32_t max_stacks;  /* processes that may be blocked at once; 0: 1,048,576 */
+} node_sched_options_t;
+
+/** Makes the schedulers of a node and installs its hooks wake, block, leave, drop_timers; nothing runs yet.
+ *  Errors DREAM_ENOMEM. [boot] */
+int node_sched_open(node_t *node, const node_sched_options_t *options);
+/** Starts the threads. Errors DREAM_ENOMEM, DREAM_ELIMIT. [boot] */
+int node_sched_start(node_t *node);
+/** Stops the threads after their current turns. [boot] */
+void node_sched_stop(node_t *node);
+/** Frees everything but processes that still exist: close the process table between stop and close. [boot] */
+void node_sched_close(node_t *node);
+
+/** Runs what is ready, on the calling thread, until nothing is, or @max_turns turns. Timers fire by the node's clock.
+ *  Returns the number of turns. Only with n_threads 0. [boot] */
+uint64_t node_sched_drive(node_t *node, uint64_t max_turns);
+/** When the next timer is due; NODE_FOREVER. Only with n_threads 0. [boot] */
+int64_t node_sched_next_timer_ns(node_t *node);
+
+/** Lets others run; for long loops of the node's own processes. [process] */
+void node_sched_yield(node_proc_t *proc);
+
+typedef struct node_sched_stats {
+	uint64_t turns;
+	uint64_t stolen;
+	uint64_t sleeps;
+	uint64_t busy_ns;  /* not asleep */
+	uint32_t ready;
+} node_sched_stats_t;
+
+uint32_t node_sched_count(const node_t *node);
+/** Of scheduler @index. [any] */
+void node_sched_stats(const node_t *node, uint32_t index, node_sched_stats_t *ret_stats);
+
+/* ---- timers that deliver a signal ---- */
+
+#define NODE_TIMER_MAX_MS ((int64_t) 1 << 47)
+
+/** Delivers @sig (taken on every path) after @delay_ms; to sig->to, or to whom @name (lent, may be NULL) is registered then (TMR-1).
+ *  @ret_ref  for cancelling; may be NULL
+ *  Errors    DREAM_EINVAL delay outside 0 to NODE_TIMER_MAX_MS, DREAM_ENOMEM. [any] */
+int node_timer_start_take(node_t *node, node_sig_t *sig, const char *name, int64_t delay_ms, uint64_t *ret_ref);
+/** Returns the milliseconds that were left, or DREAM_ENOENT (TMR-2). [any] */
+int64_t node_timer_cancel(node_t *node, uint64_t ref);
+/** Timers that wait. [any] */
+uint32_t node_timer_count(node_t *node);
+
+DREAM_END_DECLS
+#endif
