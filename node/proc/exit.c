@@ -138,6 +138,7 @@ void node_proc_die(node_proc_t *proc)
 	if (proc->ops->fini != NULL)
 		proc->ops->fini(proc);
 	drop_held(proc);
+	node_reftab_clear(&proc->requests);
 	node_heap_fini(proc);
 	if (proc->name != NULL) {
 		node_names_drop(node, proc->name);

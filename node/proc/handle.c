@@ -147,8 +147,14 @@ static void on_down(node_proc_t *proc, node_sig_t *sig)
 static void on_reply(node_proc_t *proc, node_sig_t *sig)
 {
 	node_call_slot_t *slot = proc->slot;
-	if (slot == NULL || slot->done || slot->ref != sig->ref) { /* ALS-4: too late */
-		node_sig_free(sig);
+	node_refent_t *request;
+	if (slot == NULL || slot->done || slot->ref != sig->ref) {
+		if ((request = node_reftab_find(proc->requests, sig->ref, NULL)) != NULL) {
+			node_reftab_remove(proc->requests, request);
+			append(proc, sig);
+		} else {
+			node_sig_free(sig); /* ALS-4: too late */
+		}
 		return;
 	}
 	slot->done = true;

@@ -89,6 +89,17 @@ void node_heap_free(node_proc_t *proc, void *memory)
 	node_mem_free(block);
 }
 
+block_t *node_heap_mark(const node_proc_t *proc)
+{
+	return proc->heap;
+}
+
+void node_heap_release_since(node_proc_t *proc, block_t *mark)
+{
+	while (proc->heap != mark && proc->heap != NULL)
+		node_heap_free(proc, proc->heap + 1);
+}
+
 void node_heap_fini(node_proc_t *proc)
 {
 	block_t *block = proc->heap;

@@ -13,6 +13,11 @@ void *node_heap_resize(node_proc_t *proc, void *block, uint64_t size_bytes);
 /** NULL is allowed. A block of another process, or freed before, ends the caller with ["badfree"] rather than corrupt
  *  memory where that can be seen. [process] */
 void node_heap_free(node_proc_t *proc, void *block);
+/** A point in time: what is allocated later can be given back as a whole. [process] */
+struct node_heap_block *node_heap_mark(const node_proc_t *proc);
+/** Frees every block allocated since @mark; none from before may have been freed meanwhile. [process] */
+void node_heap_release_since(node_proc_t *proc, struct node_heap_block *mark);
+
 /** Frees everything. [sched] */
 void node_heap_fini(node_proc_t *proc);
 

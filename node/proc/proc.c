@@ -306,6 +306,19 @@ bool node_proc_unhold(node_proc_t *proc, dream_msg_t *msg)
 	return true;
 }
 
+int node_proc_expect(node_proc_t *proc, uint64_t ref)
+{
+	node_refent_t *entry;
+	return node_reftab_add(&proc->requests, ref, nobody, &entry);
+}
+
+void node_proc_forget(node_proc_t *proc, uint64_t ref)
+{
+	node_refent_t *entry = node_reftab_find(proc->requests, ref, NULL);
+	if (entry != NULL)
+		node_reftab_remove(proc->requests, entry);
+}
+
 /* ---- names of processes ---- */
 
 int node_names_register(node_t *node, const char *name, dream_pid_t pid)

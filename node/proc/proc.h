@@ -68,6 +68,7 @@ struct node_proc {
 	node_reftab_t *monitors; /* ref -> pid that we watch; data: name */
 	node_reftab_t *watchers; /* ref -> pid that watches us; data: name */
 	node_reftab_t *calls;    /* ref, caller -> open call that we owe an answer */
+	node_reftab_t *requests; /* ref -> requests whose answers go to the inbox */
 	node_reftab_t *held;     /* message pointers that the module holds -> aux: count */
 	node_sig_t *current;     /* the call that is being handled */
 	node_call_slot_t *slot;  /* the call we wait for */
@@ -187,6 +188,11 @@ void node_proc_ack_start_take(node_proc_t *proc, int32_t code, dream_msg_t *msg)
 
 /** Answers by value, GS-11: drops the open call if @proc (may be NULL) owes it. @msg taken. [any] */
 void node_proc_reply_take(node_t *node, node_proc_t *proc, dream_pid_t caller, uint64_t ref, int32_t code, dream_msg_t *msg);
+
+/** Notes that the answer with @ref is to come through the inbox as NODE_SIG_REPLY (GS-22). Errors DREAM_ENOMEM. [process] */
+int node_proc_expect(node_proc_t *proc, uint64_t ref);
+/** Does not want it any more: a late answer is dropped. [process] */
+void node_proc_forget(node_proc_t *proc, uint64_t ref);
 
 /** Waits until something is in the outer queue or the deadline passes; drains. If the process has to end, it does not return.
  *  @deadline_ns  of node_clock_now(); NODE_FOREVER

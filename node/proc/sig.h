@@ -6,7 +6,7 @@
 
 DREAM_BEGIN_DECLS
 
-/* node_sig_t.kind. Those up to NODE_SIG_DOWN can wait in a mailbox; the others act when they are handled. */
+/* node_sig_t.kind. Those up to NODE_SIG_REPLY can wait in a mailbox; the others act when they are handled. */
 #define NODE_SIG_MSG 1u    /* msg */
 #define NODE_SIG_CAST 2u   /* msg; for gen_servers */
 #define NODE_SIG_CALL 3u   /* msg; ref: answer with NODE_SIG_REPLY to `from` */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* server.h: gen_server: the loop around a module's callbacks (semantics GS, SYS). */
+#ifndef NODE_OTP_SERVER_H
+#define NODE_OTP_SERVER_H
+#include "code/code.h"
+#include "proc/proc.h"
+
+DREAM_BEGIN_DECLS
+
+/* The private part of a gen_server process: proc->self. */
+typedef struct node_server {
+	const node_kind_t *kind; /* of proc->gen */
+	void *state;
+	dream_msg_t *args;       /* until init has run */
+	const node_kind_t *old_kind; /* during an upgrade: where it came from, with a reference on its generation */
+	void *old_state;
+	/* what the running callback asks for */
+	dream_msg_t *next_continue;
+	dream_msg_t *next_reason;
+	int64_t next_timeout_ms; /* negative: none */
+	uint64_t timer_ref;      /* of the pending timeout; 0: none */
+	uint32_t flags;          /* NODE_SERVER_* */
+} node_server_t;
+
+#define NODE_SERVER_RUNNING 1u   /* init has succeeded */
+#define NODE_SERVER_SUSPENDED 2u /* SYS-2 */
+#define NODE_SERVER_CALLBACK 4u  /* inside a callback of the module */
+
+extern const node_proc_ops_t node_server_ops;
+
+/** A server that has not run init; owned by the process it is spawned with. @args taken. NULL: out of memory. [any] */
+node_server_t *node_server_new_take(const node_kind_t *kind, dream_msg_t *args);
+void node_server_free(node_server_t *server);
+
+/** The server part of the calling process if it is inside a gen_server callback, else NULL. [process] */
+node_server_t *node_server_of(node_proc_t *proc);
+
+DREAM_END_DECLS
+#endif
