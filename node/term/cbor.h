@@ -3,6 +3,7 @@
 #ifndef NODE_TERM_CBOR_H
 #define NODE_TERM_CBOR_H
 #include <string.h>
+#include "base/mem.h"
 #include "term/msg.h"
 
 DREAM_BEGIN_DECLS
@@ -22,9 +23,22 @@ typedef struct node_cbor_writer {
 	uint8_t fixed[256];
 } node_cbor_writer_t;
 
-void node_cbor_init(node_cbor_writer_t *w);
+static inline void node_cbor_init(node_cbor_writer_t *w)
+{
+	w->data = w->fixed;
+	w->size_bytes = 0;
+	w->cap_bytes = sizeof(w->fixed);
+	w->error = 0;
+}
+
 /** Releases the buffer; a writer that was finished has none. */
-void node_cbor_fini(node_cbor_writer_t *w);
+static inline void node_cbor_fini(node_cbor_writer_t *w)
+{
+	if (w->data != w->fixed)
+		node_mem_free(w->data);
+	node_cbor_init(w);
+}
+
 /** Makes a message of what was written and releases the buffer. Errors DREAM_ENOMEM, DREAM_ELIMIT. */
 int node_cbor_finish(node_cbor_writer_t *w, dream_msg_t **ret_msg);
 

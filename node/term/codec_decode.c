@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/* Writers list the fields in the type's order, so the field that is due is compared first: for values of the same
+ * version of a type nothing is searched. A search goes forward from there and wraps round. */
+#include "term/cbor_head.h"
+#include "term/codec_walk.h"
+
+typedef struct decoder {
+	node_cbor_reader_t r;
+	node_t *node;
+	node_codec_mem_t *mem;
+	node_diag_t *diag;
+} decoder_t;
+
+/* The field that is due. */
+typedef struct cursor {
+	const dream_type_t *type;
+	uint32_t index;
+	uint64_t offset;    /* where the field before it ended */
+	bool out_of_order; /* a field may come twice; until then each is met once, in fresh zeroes */
+} cursor_t;
+
+static int decode_field(decoder_t *d, const dream_field_t *field, uint8_t *slot);
+static int decode_struct(decoder_t *d, const dream_type_t *type, uint8_t *at);
+
+static int mismatch(const decoder_t *d, const char *wanted)
+{
+	return node_diag_set(d->diag, DREAM_EDECODE, ": expected %s, found %s", wanted, node_cbor_kind_name(&d->r));
+}
+
+static int no_memory(const decoder_t *d, int code)
+{
+	return node_diag_set(d->diag, code, ": %s",
+		code == DREAM_ELIMIT ? "decoding it takes more than 256 MiB" : "out of memory");
+}
+
+/* ---- plain values ---- */
+
+static int decode_integer(decoder_t *d, uint32_t kind, void *slot)
+{
+	node_cbor_reader_t r = d->r;
+	uint8_t initial;
+	uint64_t value;
+	if (!node_cbor_take_head(&r, &initial, &value) || NODE_CBOR_MAJOR(initial) > NODE_CBOR_NINT)
+		return mismatch(d, "an integer");
+	bool negative = NODE_CBOR_MAJOR(initial) == NODE_CBOR_NINT;
+	if (value > node_codec_int_max(kind) || (negative && !node_codec_is_signed(kind))) {
+		char text[24];
+		dream_field_t field = {.kind = kind};
+		return node_diag_set(d->diag, DREAM_ERANGE, ": %s does not fit %s",
+			node_cbor_int_text(text, negative, value), node_codec_kind_name(&field, NULL, 0));
+	}
+	node_codec_store_int(kind, slot, negative ? ~value : value);
+	d->r = r;
+	return DREAM_OK;
+}
+
+static int decode_float(decoder_t *d, uint32_t kind, void *slot)
+{
+	node_cbor_reader_t start = d->r;
+	double value;
+	if (node_cbor_get_f64(&d->r, &value) < 0)
+		return mismatch(d, "a number");
+	if (kind == DREAM_TYPE_F64) {
+		*(double *) slot = value;
+		return DREAM_OK;
+	}
+	bool finite = value - value == 0;
+	if (finite && (value > (double) __FLT_MAX__ || value < -(double) __FLT_MAX__)) {
+		d->r = start;
+		return node_diag_set(d->diag, DREAM_ERANGE, ": %g does not fit f32", value);
+	}
+	*(float *) slot = (float) value;
+	return DREAM_OK;
+}
+
+/* ---- strings ---- */
+
+static int keep(decoder_t *d, const void *data, uint64_t size_bytes, dream_bytes_t *slot)
+{
+	int code = DREAM_OK;
+	const void *kept = d->mem->borrow_bytes ? data : node_codec_dup(d->mem, data, size_bytes, &code);
+	if (code < 0)
+		return no_memory(d, code);
+	slot->data = kept;
+	slot->size_bytes = size_bytes;
+	return DREAM_OK;
+}
+
+/* Adds the chunks of an indefinite string up at @to, or only their sizes for NULL. */
+static bool gather(node_cbor_reader_t *r, uint8_t *to, uint64_t *ret_size_bytes)
+{
+	uint64_t sum = 0;
+	while (!node_cbor_take_break(r)) {
+		uint8_t initial;
+		uint64_t size;
+		if (!node_cbor_take_head(r, &initial, &size) || size > node_cbor_left(r))
+			return false;
+		if (to != NULL)
+			memcpy(to + sum, r->at, size);
+		sum += size;
+		r->at += size;
+	}
+	*ret_size_bytes = sum;
+	return true;
+}
+
+/* Chunks have to be put together, so these are copied even where others are borrowed. */
+static int decode_chunks(decoder_t *d, const char *wanted, dream_bytes_t *slot)
+{
+	node_cbor_reader_t r = d->r;
+	uint64_t size;
+	if (!gather(&r, NULL, &size))
+		return mismatch(d, wanted);
+	int code = DREAM_OK;
+	uint8_t *data = size == 0 ? NULL : node_codec_alloc(d->mem, size, &code);
+	if (code < 0)
+		return no_memory(d, code);
+	(void) gather(&d->r, data, &size);
+	slot->data = data;
+	slot->size_bytes = size;
+	return DREAM_OK;
+}
+
+/* Text and bytes have the same members. */
+static int decode_string(decoder_t *d, unsigned major, const char *wanted, dream_bytes_t *slot)
+{
+	node_cbor_reader_t start = d->r;
+	uint8_t initial;
+	uint64_t size;
+	if (!node_cbor_take_head(&d->r, &initial, &size) || NODE_CBOR_MAJOR(initial) != major ||
+		size > node_cbor_left(&d->r)) {
+		d->r = start;
+		return mismatch(d, wanted);
+	}
+	if (NODE_CBOR_INFO(initial) == NODE_CBOR_INDEFINITE)
+		return decode_chunks(d, wanted, slot);
+	const uint8_t *data = d->r.at;
+	d->r.at += size;
+	return keep(d, data, size, slot);
+}
+
+static int decode_term(decoder_t *d, dream_bytes_t *slot)
+{
+	const uint8_t *data;
+	uint64_t size;
+	if (node_cbor_get_item(&d->r, &data, &size) < 0)
+		return mismatch(d, "an item");
+	return keep(d, data, size, slot);
+}
+
+/* ---- what holds others ---- */
+
+/* An indefinite list is walked twice: once to count. */
+static bool count_items(const decoder_t *d, uint64_t *ret_count)
+{
+	node_cbor_reader_t r = d->r;
+	uint64_t count = 0;
+	for (; !node_cbor_take_break(&r); count++)
+		if (node_cbor_skip(&r) < 0)
+			return false;
+	*ret_count = count;
+	return true;
+}
+
+static int decode_items(decoder_t *d, const dream_field_t *elem, uint8_t *items, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		int r = decode_field(d, elem, items + i * elem->size);
+		if (r < 0)
+			return node_codec_path(d->diag, r, "[%zu]", (size_t) i);
+	}
+	return DREAM_OK;
+}
+
+static int decode_list(decoder_t *d, const dream_field_t *field, dream_list_t *list)
+{
+	uint64_t count;
+	if (node_cbor_get_array(&d->r, &count) < 0) /* refuses more items than bytes are left */
+		return mismatch(d, "an array");
+	bool endless = count == UINT64_MAX;
+	if (endless && !count_items(d, &count))
+		return mismatch(d, "an array");
+	dream_field_t elem = node_codec_elem(field);
+	int r = DREAM_OK;
+	/* No overflow: at most 2^26 items of at most 2^20 bytes. */
+	uint64_t size = count * elem.size;
+	void *items = size == 0 ? NULL : node_codec_alloc(d->mem, size, &r);
+	if (r < 0)
+		return no_memory(d, r);
+	r = decode_items(d, &elem, items, count);
+	if (r < 0)
+		return r;
+	if (endless)
+		(void) node_cbor_take_break(&d->r);
+	list->items = items;
+	list->count = count;
+	return DREAM_OK;
+}
+
+static int decode_opt(decoder_t *d, const dream_field_t *field, uint8_t *slot)
+{
+	*slot = 0;
+	if (node_cbor_get_null(&d->r) == 0)
+		return DREAM_OK;
+	dream_field_t elem = node_codec_elem(field);
+	*slot = 1;
+	return decode_field(d, &elem, slot + node_codec_opt_offset(field));
+}
+
+static int decode_identity(decoder_t *d, uint32_t kind, void *slot)
+{
+	int r = kind == DREAM_TYPE_PID ? node_cbor_get_pid(&d->r, d->node, slot)
+				       : node_cbor_get_ref(&d->r, d->node, slot);
+	if (r == DREAM_ELIMIT)
+		return node_diag_set(d->diag, r, ": its node is unknown and no more nodes can be known");
+	if (r < 0)
+		return mismatch(d, kind == DREAM_TYPE_PID ? "a pid" : "a ref");
+	return DREAM_OK;
+}
+
+static int decode_other(decoder_t *d, const dream_field_t *field, void *slot)
+{
+	switch (field->kind) {
+	case DREAM_TYPE_F32:
+	case DREAM_TYPE_F64:
+		return decode_float(d, field->kind, slot);
+	case DREAM_TYPE_BOOL:
+		return node_cbor_get_bool(&d->r, slot) < 0 ? mismatch(d, "a bool") : DREAM_OK;
+	case DREAM_TYPE_PID:
+	case DREAM_TYPE_REF:
+		return decode_identity(d, field->kind, slot);
+	case DREAM_TYPE_TERM:
+		return decode_term(d, slot);
+	case DREAM_TYPE_OPT:
+		return decode_opt(d, field, slot);
+	case DREAM_TYPE_LIST:
+		return decode_list(d, field, slot);
+	default:
+		return node_diag_set(d->diag, DREAM_ETYPE, ": the field's kind %u is unknown", field->kind);
+	}
+}
+
+static int decode_field(decoder_t *d, const dream_field_t *field, uint8_t *slot)
+{
+	if (node_codec_is_integer(field->kind))
+		return decode_integer(d, field->kind, slot);
+	void *at = slot;
+	switch (field->kind) {
+	case DREAM_TYPE_TEXT:
+		return decode_string(d, NODE_CBOR_TEXT, "a text", at);
+	case DREAM_TYPE_BYTES:
+		return decode_string(d, NODE_CBOR_BYTES, "bytes", at);
+	case DREAM_TYPE_STRUCT:
+		return decode_struct(d, field->sub, slot);
+	default:
+		return decode_other(d, field, at);
+	}
+}
+
+/* ---- structs and variants ---- */
+
+/* A loop, since names are short and a call of memcmp costs more than they do. */
+static inline bool name_is(const char *name, const uint8_t *key, uint64_t size)
+{
+	for (uint64_t i = 0; i < size; i++)
+		if ((uint8_t) name[i] != key[i] || key[i] == 0)
+			return false;
+	return name[size] == '\0';
+}
+
+/* Moves on over one field; returns where it lies. */
+static inline uint64_t pass_field(cursor_t *c)
+{
+	const dream_field_t *field = &c->type->fields[c->index++];
+	uint64_t offset = node_codec_align(c->offset, field->align);
+	c->offset = offset + field->size;
+	return offset;
+}
+
+static const dream_field_t *search(cursor_t *c, const uint8_t *key, uint64_t size, uint64_t *ret_offset)
+{
+	cursor_t ahead = *c;
+	for (uint32_t tried = 0; tried < c->type->n_fields; tried++) {
+		if (ahead.index == c->type->n_fields)
+			ahead = (cursor_t){c->type, 0, 0, true};
+		const dream_field_t *field = &c->type->fields[ahead.index];
+		*ret_offset = pass_field(&ahead);
+		if (!name_is(field->name, key, size))
+			continue;
+		*c = ahead;
+		return field;
+	}
+	return NULL;
+}
+
+static inline const dream_field_t *find_field(cursor_t *c, const uint8_t *key, uint64_t size, uint64_t *ret_offset)
+{
+	if (c->index < c->type->n_fields && name_is(c->type->fields[c->index].name, key, size)) {
+		const dream_field_t *field = &c->type->fields[c->index];
+		*ret_offset = pass_field(c);
+		return field;
+	}
+	return search(c, key, size, ret_offset);
+}
+
+static int skip_unknown(decoder_t *d)
+{
+	return node_cbor_skip(&d->r) < 0 ? mismatch(d, "an item") : DREAM_OK;
+}
+
+static int decode_pair(decoder_t *d, cursor_t *c, uint8_t *at)
+{
+	node_cbor_reader_t start = d->r;
+	uint8_t initial;
+	uint64_t size, offset = 0;
+	const dream_field_t *field = NULL;
+	if (node_cbor_take_head(&d->r, &initial, &size) && NODE_CBOR_MAJOR(initial) == NODE_CBOR_TEXT &&
+		NODE_CBOR_INFO(initial) != NODE_CBOR_INDEFINITE && size <= node_cbor_left(&d->r)) {
+		field = find_field(c, d->r.at, size, &offset);
+		d->r.at += size;
+	} else {
+		d->r = start; /* a key of another kind is unknown as well */
+		int r = skip_unknown(d);
+		if (r < 0)
+			return r;
+	}
+	if (field == NULL)
+		return skip_unknown(d);
+	if (c->out_of_order)
+		memset(at + offset, 0, field->size);
+	int r = decode_field(d, field, at + offset);
+	return r < 0 ? node_codec_path(d->diag, r, ".%s", field->name) : DREAM_OK;
+}
+
+/* @count items before the case's name was read; UINT64_MAX: until the break. */
+static int decode_case(decoder_t *d, const dream_field_t *chosen, uint64_t count, uint8_t *at)
+{
+	bool endless = count == UINT64_MAX;
+	if (count == 1 || (endless && node_cbor_take_break(&d->r)))
+		return DREAM_OK; /* the payload stays zero, like any other thing that is missing */
+	if (count != 2 && !endless)
+		return node_diag_set(d->diag, DREAM_EDECODE, ": a case has one value, not %zu", (size_t) count - 1);
+	int r = decode_struct(d, chosen->sub, at);
+	if (r < 0)
+		return r;
+	return !endless || node_cbor_take_break(&d->r) ? DREAM_OK : mismatch(d, "the end of the case");
+}
+
+static int decode_variant(decoder_t *d, const dream_type_t *type, uint8_t *at)
+{
+	uint64_t count = 1;
+	const char *name;
+	uint64_t size;
+	(void) node_cbor_get_array(&d->r, &count);
+	if (node_cbor_get_text(&d->r, &name, &size) < 0)
+		return mismatch(d, "the name of a case");
+	for (uint32_t i = 0; i < type->n_fields; i++) {
+		if (!name_is(type->fields[i].name, (const uint8_t *) name, size))
+			continue;
+		*(uint32_t *) (void *) at = i + 1;
+		int r = decode_case(d, &type->fields[i], count, at + node_codec_union_offset(type));
+		return r < 0 ? node_codec_path(d->diag, r, ".%s", type->fields[i].name) : DREAM_OK;
+	}
+	return node_diag_set(d->diag, DREAM_EDECODE, ": %s has no case \"%.*s\"", type->name,
+		(int) (size < 64 ? size : 64), name);
+}
+
+static int decode_struct(decoder_t *d, const dream_type_t *type, uint8_t *at)
+{
+	if (type->form == DREAM_FORM_VARIANT)
+		return decode_variant(d, type, at);
+	uint64_t left;
+	if (node_cbor_get_map(&d->r, &left) < 0)
+		return mismatch(d, "a map");
+	bool endless = left == UINT64_MAX;
+	cursor_t c = {type, 0, 0, false};
+	while (left-- > 0 && !(endless && node_cbor_take_break(&d->r))) {
+		int r = decode_pair(d, &c, at);
+		if (r < 0)
+			return r;
+	}
+	return DREAM_OK;
+}
+
+int node_codec_decode(node_cbor_reader_t *r, node_t *node, const dream_type_t *type, node_codec_mem_t *mem,
+	void *ret_value, node_diag_t *diag)
+{
+	decoder_t d = {*r, node, mem, diag};
+	memset(ret_value, 0, type->size);
+	int result = decode_struct(&d, type, ret_value);
+	if (result < 0)
+		return node_codec_path(diag, result, "%s", type->name);
+	*r = d.r;
+	return DREAM_OK;
+}
