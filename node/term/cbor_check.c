@@ -97,15 +97,37 @@ static int pass_head(walk_t *w)
 	}
 }
 
-/* One head, or the break of the innermost container. */
+/* Numbers below 24, simple values and short strings: most of what is passed. What it does not know, or does not
+ * like, it leaves to pass_head(). */
+static inline bool pass_leaf(node_cbor_reader_t *r, bool check_text)
+{
+	if (r->at >= r->end)
+		return false;
+	unsigned major = NODE_CBOR_MAJOR(*r->at);
+	uint64_t info = NODE_CBOR_INFO(*r->at);
+	if (info >= 24 || (major >= NODE_CBOR_ARRAY && major != NODE_CBOR_SIMPLE))
+		return false;
+	uint64_t size = 1 + (major == NODE_CBOR_BYTES || major == NODE_CBOR_TEXT ? info : 0);
+	if (size > node_cbor_left(r))
+		return false;
+	if (check_text && major == NODE_CBOR_TEXT && !node_utf8_valid(r->at + 1, info))
+		return false;
+	r->at += size;
+	return true;
+}
+
+/* Some leaves and one head, or the break of the innermost container. */
 static int step(walk_t *w)
 {
 	frame_t *top = w->depth > 0 ? &w->frames[w->depth - 1] : NULL;
 	if (top == NULL)
 		return pass_head(w);
 	if (top->left != ENDLESS) {
-		top->left--;
-		return pass_head(w);
+		uint64_t more = top->left;
+		while (more > 0 && pass_leaf(&w->r, w->check_text))
+			more--;
+		top->left = more > 0 ? more - 1 : 0;
+		return more > 0 ? pass_head(w) : DREAM_OK;
 	}
 	if (!node_cbor_take_break(&w->r)) {
 		top->odd = !top->odd;
@@ -171,25 +193,9 @@ int node_cbor_check(const void *data, uint64_t size_bytes, node_diag_t *diag)
 	return DREAM_OK;
 }
 
-/* Numbers, simple values and short strings: most of what is skipped. */
-static bool skip_leaf(node_cbor_reader_t *r)
-{
-	if (r->at >= r->end)
-		return false;
-	unsigned major = NODE_CBOR_MAJOR(*r->at);
-	uint64_t info = NODE_CBOR_INFO(*r->at);
-	if (info >= 24 || (major >= NODE_CBOR_ARRAY && major != NODE_CBOR_SIMPLE))
-		return false;
-	uint64_t size = 1 + (major == NODE_CBOR_BYTES || major == NODE_CBOR_TEXT ? info : 0);
-	if (size > node_cbor_left(r))
-		return false;
-	r->at += size;
-	return true;
-}
-
 int node_cbor_skip(node_cbor_reader_t *r)
 {
-	if (skip_leaf(r))
+	if (pass_leaf(r, false))
 		return DREAM_OK;
 	walk_t w;
 	begin(&w, *r, NODE_MSG_DEPTH_MAX, false, NULL);

@@ -168,9 +168,27 @@ static int last_item(node_cbor_reader_t *r, uint64_t count, node_cbor_reader_t *
 	return DREAM_OK;
 }
 
+/* ["tag", value] with one byte for each head, as every call of a process by another has it. */
+static inline bool split_short_tag(
+	const dream_msg_t *msg, const char **ret_tag, uint64_t *ret_tag_size, node_cbor_reader_t *ret_payload)
+{
+	const uint8_t *data = msg->data;
+	if (msg->size_bytes < 3 || data[0] != (NODE_CBOR_ARRAY << 5 | 2))
+		return false;
+	unsigned size = data[1] - (NODE_CBOR_TEXT << 5);
+	if (size >= 24 || 2 + size >= msg->size_bytes)
+		return false;
+	*ret_tag = (const char *) data + 2;
+	*ret_tag_size = size;
+	*ret_payload = node_cbor_read(data + 2 + size, msg->size_bytes - 2 - size);
+	return true;
+}
+
 int node_codec_split_tag(
 	const dream_msg_t *msg, const char **ret_tag, uint64_t *ret_tag_size, node_cbor_reader_t *ret_payload)
 {
+	if (split_short_tag(msg, ret_tag, ret_tag_size, ret_payload))
+		return DREAM_OK;
 	node_cbor_reader_t r = node_cbor_read_msg(msg);
 	uint64_t count = 1;
 	bool is_array = node_cbor_get_array(&r, &count) == 0;

@@ -13,15 +13,21 @@ typedef struct encoder {
 static int encode_struct(encoder_t *e, const dream_type_t *type, const uint8_t *at);
 static int encode_field(encoder_t *e, const dream_field_t *field, const uint8_t *at);
 
-static void put_name(node_cbor_writer_t *w, const char *name)
+/* Names are short: one loop measures and copies them, where strlen and memcpy would be two calls. */
+static inline void put_name(node_cbor_writer_t *w, const char *name)
 {
-	uint64_t size = strlen(name);
-	uint8_t *p = node_cbor_room(w, NODE_CBOR_HEAD_MAX + size);
+	uint8_t *p = node_cbor_room(w, 24);
 	if (p == NULL)
 		return;
-	p = node_cbor_write_head(p, NODE_CBOR_TEXT, size);
-	memcpy(p, name, size);
-	node_cbor_wrote(w, p + size);
+	unsigned size = 0;
+	for (; size < 23 && name[size] != '\0'; size++)
+		p[1 + size] = (uint8_t) name[size];
+	if (name[size] != '\0') {
+		node_cbor_put_text(w, name);
+		return;
+	}
+	p[0] = (uint8_t) (NODE_CBOR_TEXT << 5 | size);
+	w->size_bytes += 1 + size;
 }
 
 static void put_integer(node_cbor_writer_t *w, uint32_t kind, const void *at)

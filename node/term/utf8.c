@@ -48,6 +48,10 @@ bool node_utf8_valid(const void *data, uint64_t size_bytes)
 			at += 8;
 			continue;
 		}
+		if (*at < 0x80) {
+			at++;
+			continue;
+		}
 		unsigned n = node_utf8_sequence(at, (uint64_t) (end - at));
 		if (n == 0)
 			return false;
