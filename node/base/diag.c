@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/diag.h"
 
+#include <glib.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,8 +36,10 @@ int node_diag_prefix(node_diag_t *diag, const char *format, ...)
 	va_start(args, format);
 	int used = vsnprintf(diag->text, sizeof(diag->text), format, args);
 	va_end(args);
-	if (used >= 0 && (size_t) used < sizeof(diag->text))
-		snprintf(diag->text + used, sizeof(diag->text) - (size_t) used, ": %s", old);
+	if (used >= 0 && (size_t) used < sizeof(diag->text)) {
+		g_strlcat(diag->text, ": ", sizeof(diag->text));
+		g_strlcat(diag->text, old, sizeof(diag->text));
+	}
 	make_printable(diag->text);
 	return diag->code;
 }

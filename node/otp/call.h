@@ -39,6 +39,9 @@ int node_call_await(node_proc_t *proc, node_call_slot_t *slot, int64_t deadline_
 /** A deadline @timeout_ms from now; NODE_FOREVER for DREAM_INFINITY. [any] */
 int64_t node_call_deadline(const node_t *node, int64_t timeout_ms);
 
+/** Waits for the DOWN of @monitor and takes it out of the inbox. *ret_reason yours. Errors DREAM_ETIMEDOUT. [process] */
+int node_call_await_down(node_proc_t *proc, uint64_t monitor, int64_t deadline_ns, dream_msg_t **ret_reason);
+
 /** Stops a behaviour and waits for its death: dream_stop(). @reason lent. [process] */
 int node_call_stop(node_proc_t *proc, const dream_dest_t *to, const dream_msg_t *reason, int64_t timeout_ms);
 

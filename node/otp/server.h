@@ -19,6 +19,7 @@ typedef struct node_server {
 	dream_msg_t *next_reason;
 	int64_t next_timeout_ms; /* negative: none */
 	uint64_t timer_ref;      /* of the pending timeout; 0: none */
+	uint64_t timer_expected; /* ref of the signal it will send */
 	uint32_t flags;          /* NODE_SERVER_* */
 } node_server_t;
 

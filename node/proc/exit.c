@@ -88,6 +88,13 @@ static void drop_monitors(node_proc_t *proc)
 	node_reftab_clear(&proc->monitors);
 }
 
+static int32_t code_for(const node_refent_t *call)
+{
+	if (call->aux == NODE_PROC_START_CALL)
+		return DREAM_EINIT;
+	return call->aux == NODE_PROC_START_IGNORE ? DREAM_IGNORE : DREAM_EDOWN;
+}
+
 /* Callers are told the reason with the code EDOWN; the starter of a process that never acknowledged, EINIT. */
 static void tell_callers(node_proc_t *proc)
 {
@@ -97,8 +104,7 @@ static void tell_callers(node_proc_t *proc)
 	uint32_t pos = 0;
 	node_refent_t *call;
 	while ((call = node_reftab_next(proc->calls, &pos)) != NULL)
-		node_proc_answer_take(proc->node, call->data, call->aux == NODE_PROC_START_CALL ? DREAM_EINIT : DREAM_EDOWN,
-			node_msg_ref(proc->exit_reason));
+		node_proc_answer_take(proc->node, call->data, code_for(call), node_msg_ref(proc->exit_reason));
 	node_reftab_clear(&proc->calls);
 }
 

@@ -61,7 +61,7 @@ static void on_exit_signal(node_proc_t *proc, node_sig_t *sig)
 	}
 }
 
-static void on_exit(node_proc_t *proc, node_sig_t *sig)
+static void on_exit_sig(node_proc_t *proc, node_sig_t *sig)
 {
 	if (sig->flags & NODE_SIG_F_LINK) {
 		node_refent_t *link = node_reftab_find(proc->links, node_reftab_pid_key(sig->from), &sig->from);
@@ -180,7 +180,7 @@ void node_handle_take(node_proc_t *proc, node_sig_t *sig)
 		return;
 	}
 	switch (sig->kind) {
-	case NODE_SIG_EXIT: on_exit(proc, sig); return;
+	case NODE_SIG_EXIT: on_exit_sig(proc, sig); return;
 	case NODE_SIG_LINK: on_link(proc, sig); return;
 	case NODE_SIG_UNLINK: on_unlink(proc, sig); return;
 	case NODE_SIG_UNLINK_ACK: on_unlink_ack(proc, sig); return;

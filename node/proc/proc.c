@@ -246,19 +246,36 @@ void node_proc_reply_take(
 	send_reply_take(node, caller, (dream_pid_t){0, 0, 0}, ref, code, msg);
 }
 
-void node_proc_ack_start_take(node_proc_t *proc, int32_t code, dream_msg_t *msg)
+static node_refent_t *start_call(node_proc_t *proc)
 {
 	uint32_t pos = 0;
 	node_refent_t *call;
-	node_proc_set_flag(proc, NODE_PROC_STARTING, false);
 	while ((call = node_reftab_next(proc->calls, &pos)) != NULL)
-		if (call->aux == NODE_PROC_START_CALL) {
-			node_sig_t *start = call->data;
-			node_reftab_remove(proc->calls, call);
-			node_proc_answer_take(proc->node, start, code, msg);
-			return;
-		}
-	node_msg_unref(msg);
+		if (call->aux == NODE_PROC_START_CALL)
+			return call;
+	return NULL;
+}
+
+void node_proc_ack_start_take(node_proc_t *proc, int32_t code, dream_msg_t *msg)
+{
+	node_refent_t *entry = start_call(proc);
+	node_proc_set_flag(proc, NODE_PROC_STARTING, false);
+	if (entry == NULL) {
+		node_msg_unref(msg);
+		return;
+	}
+	node_sig_t *start = entry->data;
+	node_reftab_remove(proc->calls, entry);
+	if (node_reftab_count(proc->calls) == 0)
+		node_reftab_clear(&proc->calls); /* most servers never defer a reply */
+	node_proc_answer_take(proc->node, start, code, msg);
+}
+
+void node_proc_ignore_start(node_proc_t *proc)
+{
+	node_refent_t *entry = start_call(proc);
+	if (entry != NULL)
+		entry->aux = NODE_PROC_START_IGNORE;
 }
 
 /* ---- why something failed ---- */

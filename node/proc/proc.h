@@ -181,10 +181,13 @@ void node_proc_defer_take(node_proc_t *proc, node_sig_t *call);
 /** Answers @call (CALL or SYS, consumed): DREAM_OK with @msg, or a code with a reason. @msg taken; NULL is null. [any] */
 void node_proc_answer_take(node_t *node, node_sig_t *call, int32_t code, dream_msg_t *msg);
 
-#define NODE_PROC_START_CALL 1u /* aux of the open call that is the process's start */
+#define NODE_PROC_START_CALL 1u   /* aux of the open call that is the process's start */
+#define NODE_PROC_START_IGNORE 2u /* the same; its answer, at the process's end, is DREAM_IGNORE */
 
 /** Acknowledges the start of a process to whoever waits for it; later calls do nothing. @msg taken. [process] */
 void node_proc_ack_start_take(node_proc_t *proc, int32_t code, dream_msg_t *msg);
+/** The process is going to end, and that is no failure (GS-2: ignore). [process] */
+void node_proc_ignore_start(node_proc_t *proc);
 
 /** Answers by value, GS-11: drops the open call if @proc (may be NULL) owes it. @msg taken. [any] */
 void node_proc_reply_take(node_t *node, node_proc_t *proc, dream_pid_t caller, uint64_t ref, int32_t code, dream_msg_t *msg);

@@ -26,6 +26,9 @@ int node_msg_copy(const void *data, uint64_t size_bytes, dream_msg_t **ret_msg);
 /** The same after checking it: dream_msg_new(). Errors also DREAM_EDECODE. [any] */
 int node_msg_new(const void *data, uint64_t size_bytes, dream_msg_t **ret_msg);
 
+/** The item null. NULL: out of memory. [any] */
+dream_msg_t *node_msg_copy_null(void);
+
 /** A text item. NULL: out of memory. [any] */
 dream_msg_t *node_msg_text(const char *text);
 

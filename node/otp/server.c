@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+#include "otp/server.h"
+
+#include "base/log.h"
+#include "otp/call.h"
+#include "otp/callback.h"
+#include "otp/change.h"
+#include "sched/sched.h"
+#include "term/cbor.h"
+#include "term/notation.h"
+
+#define MSGS_PER_TURN 64
+
+/* ---- life ---- */
+
+node_server_t *node_server_new_take(const node_kind_t *kind, dream_msg_t *args)
+{
+	node_server_t *server = node_mem_zalloc(sizeof(*server));
+	if (server == NULL) {
+		node_msg_unref(args);
+		return NULL;
+	}
+	server->kind = kind;
+	server->args = args;
+	server->next_timeout_ms = -1;
+	return server;
+}
+
+void node_server_free(node_server_t *server)
+{
+	if (server == NULL)
+		return;
+	node_msg_unref(server->args);
+	node_msg_unref(server->next_continue);
+	node_msg_unref(server->next_reason);
+	if (server->old_kind != NULL)
+		node_code_unref(server->old_kind->gen);
+	node_mem_free(server);
+}
+
+static void fini(node_proc_t *proc)
+{
+	node_server_free(proc->self);
+	proc->self = NULL;
+	node_code_unref(proc->gen);
+}
+
+node_server_t *node_server_of(node_proc_t *proc)
+{
+	if (proc == NULL || proc->ops != &node_server_ops)
+		return NULL;
+	node_server_t *server = proc->self;
+	return (server->flags & NODE_SERVER_CALLBACK) ? server : NULL;
+}
+
+/* ---- the end ---- */
+
+static dream_msg_t *error_reason(int32_t code)
+{
+	return node_msg_printf("[\"error\", \"%s\"]", node_diag_code_name(code));
+}
+
+static dream_msg_t *take_reason(node_server_t *server, int32_t code)
+{
+	dream_msg_t *reason = server->next_reason;
+	server->next_reason = NULL;
+	if (reason != NULL)
+		return reason;
+	return code < 0 ? error_reason(code) : node_msg_text("normal");
+}
+
+/* GS-16: terminate runs for every end that the server itself comes to know of. */
+static int stop_take(node_proc_t *proc, node_server_t *server, dream_msg_t *reason)
+{
+	node_callback_terminate(proc, server, reason);
+	node_proc_set_exit_take(proc, reason);
+	return NODE_RUN_EXIT;
+}
+
+/* ---- after a callback ---- */
+
+static void drop_timeout(node_proc_t *proc, node_server_t *server)
+{
+	if (server->timer_ref != 0)
+		(void) node_timer_cancel(proc->node, server->timer_ref);
+	server->timer_ref = 0;
+}
+
+static void set_timeout(node_proc_t *proc, node_server_t *server)
+{
+	if (server->next_timeout_ms < 0)
+		return;
+	node_sig_t *sig = node_sig_new_take(NODE_SIG_TIMER, node_proc_pid(proc), node_proc_pid(proc),
+		node_proc_new_ref(proc->node), NULL);
+	uint64_t expected = sig != NULL ? sig->ref : 0;
+	(void) node_timer_start_take(proc->node, sig, NULL, server->next_timeout_ms, &server->timer_ref);
+	server->timer_expected = expected;
+	server->next_timeout_ms = -1;
+}
+
+static int after(node_proc_t *proc, node_server_t *server, dream_next_t next)
+{
+	if (next >= 0 && next <= DREAM_NEXT_REPLY) {
+		set_timeout(proc, server);
+		return NODE_RUN_IDLE;
+	}
+	if (next == DREAM_NEXT_STOP || next == DREAM_NEXT_STOP_REPLY || next < 0)
+		return stop_take(proc, server, take_reason(server, next));
+	return stop_take(proc, server, node_msg_printf("[\"bad_return_value\", %d]", next)); /* GS-14 */
+}
+
+/* ---- init ---- */
+
+static int fail_init(node_proc_t *proc, node_server_t *server, int r)
+{
+	node_proc_set_exit_take(proc, take_reason(server, r));
+	return NODE_RUN_EXIT; /* the starter hears of it when we are dead (GS-4) */
+}
+
+static int run_init(node_proc_t *proc, node_server_t *server)
+{
+	int r = node_callback_init(proc, server);
+	node_msg_unref(server->args);
+	server->args = NULL;
+	if (r < 0)
+		return fail_init(proc, server, r);
+	if (r == DREAM_IGNORE) {
+		node_proc_ignore_start(proc);
+		node_proc_set_exit_take(proc, node_msg_text("normal"));
+		return NODE_RUN_EXIT;
+	}
+	server->flags |= NODE_SERVER_RUNNING;
+	node_proc_ack_start_take(proc, DREAM_OK, NULL);
+	set_timeout(proc, server);
+	return NODE_RUN_IDLE;
+}
+
+/* ---- system requests ---- */
+
+static int answer_diag(node_proc_t *proc, node_sig_t *sig, int r, const node_diag_t *diag)
+{
+	node_proc_answer_take(proc->node, sig, r, r < 0 ? node_msg_text(diag->text) : NULL);
+	return NODE_RUN_IDLE;
+}
+
+static int on_terminate(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
+{
+	dream_msg_t *reason = node_msg_ref(sig->msg);
+	node_proc_answer_take(proc->node, sig, DREAM_OK, NULL);
+	return stop_take(proc, server, reason);
+}
+
+static int on_sys(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
+{
+	node_diag_t diag = {.code = 0};
+	switch (sig->code) {
+	case NODE_SYS_GET_STATE:
+		node_proc_answer_take(proc->node, sig, DREAM_OK, node_change_state_term(proc, server));
+		return NODE_RUN_IDLE;
+	case NODE_SYS_SUSPEND:
+		server->flags |= NODE_SERVER_SUSPENDED;
+		return answer_diag(proc, sig, DREAM_OK, &diag);
+	case NODE_SYS_RESUME:
+		server->flags &= ~NODE_SERVER_SUSPENDED;
+		return answer_diag(proc, sig, DREAM_OK, &diag);
+	case NODE_SYS_TERMINATE:
+		return on_terminate(proc, server, sig);
+	case NODE_SYS_UPGRADE_CHECK:
+		return answer_diag(proc, sig, node_change_check(proc, server, sig->data, &diag), &diag);
+	case NODE_SYS_UPGRADE:
+		return answer_diag(proc, sig, node_change_over(proc, server, &diag), &diag);
+	case NODE_SYS_UPGRADE_COMMIT:
+		node_change_commit(proc, server);
+		return answer_diag(proc, sig, DREAM_OK, &diag);
+	case NODE_SYS_UPGRADE_BACK: {
+		int r = node_change_back(proc, server, &diag);
+		(void) answer_diag(proc, sig, r, &diag);
+		return r < 0 ? stop_take(proc, server, node_msg_text("upgrade_rolled_back")) : NODE_RUN_IDLE;
+	}
+	default:
+		node_proc_answer_take(proc->node, sig, DREAM_EREQUEST, node_msg_text("unknown system request"));
+		return NODE_RUN_IDLE;
+	}
+}
+
+/* ---- messages ---- */
+
+static int on_call(node_proc_t *proc, node_server_t *server, node_sig_t *call)
+{
+	dream_msg_t *reply = NULL;
+	proc->current = call;
+	dream_next_t next = node_callback_call(proc, server, call, &reply);
+	if (next == DREAM_NEXT_STOP_REPLY) { /* GS-13: terminate first, then the reply */
+		dream_msg_t *reason = take_reason(server, next);
+		node_callback_terminate(proc, server, reason);
+		node_proc_set_exit_take(proc, reason);
+	}
+	if ((next == DREAM_NEXT_REPLY || next == DREAM_NEXT_STOP_REPLY) && proc->current != NULL) {
+		proc->current = NULL;
+		node_proc_answer_take(proc->node, call, DREAM_OK, reply);
+		reply = NULL;
+	}
+	node_msg_unref(reply);
+	if (proc->current != NULL && next == DREAM_NEXT_NOREPLY)
+		node_proc_defer_take(proc, proc->current);
+	return next == DREAM_NEXT_STOP_REPLY ? NODE_RUN_EXIT : after(proc, server, next);
+}
+
+static int on_info_take(node_proc_t *proc, node_server_t *server, dream_msg_t *msg)
+{
+	if (msg == NULL)
+		return stop_take(proc, server, error_reason(DREAM_ENOMEM));
+	dream_next_t next = node_callback_info(proc, server, msg);
+	node_msg_unref(msg);
+	return after(proc, server, next);
+}
+
+static int on_exit_sig(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
+{
+	if (!dream_pid_equal(sig->from, proc->parent))
+		return on_info_take(proc, server, node_sig_to_msg_take(proc->node, sig));
+	return stop_take(proc, server, node_sig_steal_msg(sig)); /* GS-17 */
+}
+
+static int on_timer(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
+{
+	bool ours = server->timer_expected == sig->ref;
+	node_sig_free(sig);
+	if (!ours)
+		return NODE_RUN_IDLE; /* cancelled too late to stop it */
+	server->timer_ref = server->timer_expected = 0;
+	return on_info_take(proc, server, node_msg_text("timeout"));
+}
+
+static int on_cast(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
+{
+	dream_next_t next = node_callback_cast(proc, server, sig->msg);
+	node_sig_free(sig);
+	return after(proc, server, next);
+}
+
+static int dispatch(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
+{
+	if (sig->kind == NODE_SIG_SYS)
+		return on_sys(proc, server, sig);
+	if (sig->kind == NODE_SIG_TIMER)
+		return on_timer(proc, server, sig);
+	if (server->timer_ref != 0) { /* GS-12: any message ends the wait */
+		drop_timeout(proc, server);
+		server->timer_expected = 0;
+	}
+	switch (sig->kind) {
+	case NODE_SIG_CALL:
+		return on_call(proc, server, sig);
+	case NODE_SIG_CAST:
+		return on_cast(proc, server, sig);
+	case NODE_SIG_EXIT:
+		return on_exit_sig(proc, server, sig);
+	default:
+		return on_info_take(proc, server, node_sig_to_msg_take(proc->node, sig));
+	}
+}
+
+/* A process that was not reached by the sweep of an upgrade goes over when it is touched. If its state cannot be
+ * carried it ends, and its supervisor starts it anew on the current code. */
+static int follow_release(node_proc_t *proc, node_server_t *server)
+{
+	node_diag_t diag;
+	if (node_code_current_of_borrow(proc->gen) == proc->gen || server->old_kind != NULL)
+		return NODE_RUN_IDLE;
+	if (node_change_over(proc, server, &diag) == DREAM_OK)
+		return NODE_RUN_IDLE;
+	node_log(proc->node, DREAM_LOG_ERROR, "%s: %s", proc->label, diag.text);
+	return stop_take(proc, server, node_msg_text("code_change_failed"));
+}
+
+static int run_continue(node_proc_t *proc, node_server_t *server)
+{
+	dream_msg_t *arg = server->next_continue;
+	server->next_continue = NULL;
+	dream_next_t next = node_callback_continue(proc, server, arg);
+	node_msg_unref(arg);
+	return after(proc, server, next);
+}
+
+/* SYS-2: while suspended only system messages and the parent's exit are handled; the rest keeps its order. */
+static node_sig_t *next_while_suspended(node_proc_t *proc)
+{
+	node_sig_t *before = NULL;
+	node_proc_drain(proc);
+	for (node_sig_t **at = &proc->inbox; *at != NULL; before = *at, at = &(*at)->next) {
+		node_sig_t *sig = *at;
+		bool parent_exit = sig->kind == NODE_SIG_EXIT && dream_pid_equal(sig->from, proc->parent);
+		if (sig->kind != NODE_SIG_SYS && !parent_exit)
+			continue;
+		*at = sig->next;
+		if (proc->inbox_last == sig)
+			proc->inbox_last = before;
+		__atomic_store_n(&proc->n_inbox, proc->n_inbox - 1, __ATOMIC_RELAXED);
+		return sig;
+	}
+	return NULL;
+}
+
+static int run(node_proc_t *proc)
+{
+	node_server_t *server = proc->self;
+	int r = NODE_RUN_IDLE;
+	if (!(server->flags & NODE_SERVER_RUNNING)) {
+		node_proc_drain(proc);
+		r = node_proc_exiting(proc) ? NODE_RUN_EXIT : run_init(proc, server);
+	}
+	for (int n = 0; r == NODE_RUN_IDLE && n < MSGS_PER_TURN; n++) {
+		if (server->next_continue != NULL) { /* GS-6: before any message */
+			r = run_continue(proc, server);
+			continue;
+		}
+		node_sig_t *sig = (server->flags & NODE_SERVER_SUSPENDED) ? next_while_suspended(proc)
+									  : node_proc_next_take(proc);
+		if (sig == NULL)
+			return node_proc_exiting(proc) ? NODE_RUN_EXIT : NODE_RUN_IDLE;
+		/* read after the message was taken: a message of newer code never meets older code */
+		r = follow_release(proc, server);
+		if (r == NODE_RUN_IDLE)
+			r = dispatch(proc, server, sig);
+		else
+			node_proc_bounce_take(proc->node, sig, "code_change_failed");
+		if (r == NODE_RUN_IDLE && node_proc_exiting(proc))
+			r = NODE_RUN_EXIT;
+	}
+	return r == NODE_RUN_IDLE ? NODE_RUN_AGAIN : r;
+}
+
+const node_proc_ops_t node_server_ops = {"gen_server", run, fini};
