@@ -172,9 +172,10 @@ static inline bool dream_demonitor(dream_ref_t ref, uint32_t flags)
 
 /* ---- names ---- */
 
-/** Gives @pid, a process of this node, a name of 1 to 255 bytes of UTF-8 (REG-1). One name per process and
- *  one process per name; the name is free again before anybody hears of the process's end.
- *  Errors    DREAM_EEXIST, DREAM_ENOPROC, DREAM_EINVAL */
+/** Gives the caller a name of 1 to 255 bytes of UTF-8 (REG-1). One name per process and one process per name;
+ *  the name is free again before anybody hears of the process's end.
+ *  @pid      the caller's own; others are named when they are started
+ *  Errors    DREAM_EEXIST, DREAM_EINVAL, DREAM_EPERM another process's pid */
 static inline int dream_register(const char *name, dream_pid_t pid)
 {
 	return dream_host->register_name(name, pid);

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: MIT */
+/* Each function finds its node and process by the calling thread, so one constant table serves all nodes. What
+ * a module may keep (messages it made or received) is noted in the process, and goes with it. */
+#include "app/host.h"
+
+#include <string.h>
+
+#include "app/app.h"
+#include "base/clock.h"
+#include "base/ctx.h"
+#include "base/log.h"
+#include "otp/call.h"
+#include "otp/server.h"
+#include "otp/start.h"
+#include "proc/heap.h"
+#include "sched/sched.h"
+#include "term/codec.h"
+#include "term/notation.h"
+
+static node_proc_t *me(void)
+{
+	node_ctx_assert(NODE_CTX_PROCESS);
+	return node_ctx_borrow()->proc;
+}
+
+/* ---- messages ---- */
+
+static int give_take(node_proc_t *proc, dream_msg_t *msg, dream_msg_t **ret_msg)
+{
+	int r = node_proc_hold(proc, msg);
+	if (r < 0) {
+		node_msg_unref(msg);
+		return r;
+	}
+	*ret_msg = msg;
+	return DREAM_OK;
+}
+
+/* A message that the module does not own is not touched: the module's bug must not become ours. */
+static dream_msg_t *take_back(node_proc_t *proc, dream_msg_t *msg)
+{
+	if (msg == NULL || node_proc_unhold(proc, msg))
+		return msg;
+	node_log(proc->node, DREAM_LOG_ERROR, "%s: gave away a message that it does not own; sent as a copy", proc->label);
+	return node_msg_ref(msg);
+}
+
+static int host_msg_new(const void *data, uint64_t size_bytes, dream_msg_t **ret_msg)
+{
+	dream_msg_t *msg;
+	int r = node_msg_new(data, size_bytes, &msg);
+	return r < 0 ? r : give_take(me(), msg, ret_msg);
+}
+
+static int host_msg_parse(const char *text, dream_msg_t **ret_msg)
+{
+	dream_msg_t *msg;
+	node_diag_t diag;
+	int r = node_notation_parse(text, strlen(text), &msg, &diag);
+	if (r < 0)
+		return node_proc_fail(me(), r, "%s", diag.text);
+	return give_take(me(), msg, ret_msg);
+}
+
+static int encode(node_proc_t *proc, const char *tag, const dream_type_t *type, const void *value, dream_msg_t **ret_msg)
+{
+	node_cbor_writer_t w;
+	node_diag_t diag;
+	node_cbor_init(&w);
+	int r = node_codec_encode_tagged(&w, proc->node, tag, type, value, &diag);
+	if (r < 0) {
+		node_cbor_fini(&w);
+		return node_proc_fail(proc, r, "%s", diag.text);
+	}
+	return node_cbor_finish(&w, ret_msg);
+}
+
+static int host_msg_encode(const char *tag, const dream_type_t *type, const void *value, dream_msg_t **ret_msg)
+{
+	dream_msg_t *msg;
+	int r = encode(me(), tag, type, value, &msg);
+	return r < 0 ? r : give_take(me(), msg, ret_msg);
+}
+
+typedef struct {
+	node_codec_mem_t mem;
+	node_proc_t *proc;
+} heap_mem_t;
+
+static void *heap_mem_alloc(node_codec_mem_t *mem, uint64_t size_bytes)
+{
+	return node_heap_alloc(((heap_mem_t *) mem)->proc, size_bytes);
+}
+
+#define DECODE_ON_STACK 512u
+
+/* Decoded beside the caller's storage first, so that a failure leaves that untouched. */
+static int decode(node_proc_t *proc, node_cbor_reader_t *r, bool payload, const dream_type_t *type, void *ret_value)
+{
+	_Alignas(16) uint8_t small[DECODE_ON_STACK];
+	node_diag_t diag;
+	heap_mem_t mem = {{heap_mem_alloc, false}, proc};
+	struct node_heap_block *mark = node_heap_mark(proc);
+	void *value = type->size <= sizeof(small) ? small : node_heap_alloc(proc, type->size);
+	if (value == NULL)
+		return DREAM_ENOMEM;
+	int code = payload ? node_codec_decode_payload(r, proc->node, type, &mem.mem, value, &diag)
+			   : node_codec_decode(r, proc->node, type, &mem.mem, value, &diag);
+	if (code < 0) {
+		node_heap_release_since(proc, mark);
+		return node_proc_fail(proc, code, "%s", diag.text);
+	}
+	memcpy(ret_value, value, type->size);
+	if (value != small)
+		node_heap_free(proc, value);
+	return DREAM_OK;
+}
+
+static int host_msg_decode(const dream_msg_t *msg, const char *tag, const dream_type_t *type, void *ret_value)
+{
+	node_cbor_reader_t r = node_cbor_read_msg(msg);
+	const char *actual;
+	uint64_t size;
+	if (tag == NULL)
+		return decode(me(), &r, false, type, ret_value);
+	int code = node_codec_split_tag(msg, &actual, &size, &r);
+	if (code < 0 || strlen(tag) != size || memcmp(actual, tag, size) != 0)
+		return node_proc_fail(me(), DREAM_EDECODE, "not a message with the tag \"%s\"", tag);
+	return decode(me(), &r, true, type, ret_value);
+}
+
+static int32_t host_msg_has_tag(const dream_msg_t *msg, const char *tag)
+{
+	return node_msg_has_tag(msg, tag);
+}
+
+static const uint8_t *host_msg_data_borrow(const dream_msg_t *msg, uint64_t *ret_size_bytes)
+{
+	*ret_size_bytes = msg->size_bytes;
+	return msg->data;
+}
+
+static dream_msg_t *host_msg_ref(const dream_msg_t *msg)
+{
+	dream_msg_t *mine = NULL;
+	return give_take(me(), node_msg_ref(msg), &mine) < 0 ? NULL : mine;
+}
+
+static void host_msg_unref(dream_msg_t *msg)
+{
+	if (msg != NULL && node_proc_unhold(me(), msg))
+		node_msg_unref(msg);
+}
+
+static int host_text_set(dream_text_t *text, const char *data, uint64_t size_bytes)
+{
+	node_proc_t *proc = me();
+	char *copy = size_bytes > 0 ? node_heap_alloc(proc, size_bytes) : NULL;
+	if (size_bytes > 0 && copy == NULL)
+		return DREAM_ENOMEM;
+	if (size_bytes > 0)
+		memcpy(copy, data, size_bytes);
+	node_heap_free(proc, (void *) (uintptr_t) text->data);
+	*text = (dream_text_t){copy, size_bytes};
+	return DREAM_OK;
+}
+
+/* ---- processes ---- */
+
+static void *host_alloc(uint64_t size_bytes)
+{
+	return node_heap_alloc(me(), size_bytes);
+}
+
+static void *host_resize(void *block, uint64_t size_bytes)
+{
+	return node_heap_resize(me(), block, size_bytes);
+}
+
+static void host_release(void *block)
+{
+	node_heap_free(me(), block);
+}
+
+static dream_pid_t host_self(void)
+{
+	return node_proc_pid(me());
+}
+
+static dream_ref_t ref_of(const node_proc_t *proc, uint64_t id)
+{
+	return (dream_ref_t){id, proc->node->creation, 0};
+}
+
+static const char *module_of(const node_proc_t *proc, const char *module)
+{
+	return module != NULL ? module : proc->gen->name;
+}
+
+static int host_spawn(const dream_spawn_t *how, dream_pid_t *ret_pid, dream_ref_t *ret_monitor)
+{
+	node_proc_t *proc = me();
+	uint64_t monitor = (how->flags & DREAM_SPAWN_MONITOR) ? node_proc_new_ref(proc->node) : 0;
+	node_start_t start = {.module = module_of(proc, how->module), .kind = how->kind, .args = how->args, .name = how->name,
+		.link = (how->flags & DREAM_SPAWN_LINK) != 0, .monitor_ref = monitor};
+	int r = node_start_kind(proc, &start, ret_pid);
+	if (r == DREAM_OK && monitor != 0 && ret_monitor != NULL)
+		*ret_monitor = ref_of(proc, monitor);
+	return r == DREAM_EALREADY ? DREAM_EEXIST : r;
+}
+
+static int host_send_take(const dream_dest_t *to, dream_msg_t *msg)
+{
+	node_proc_t *proc = me();
+	return node_call_send_take(proc->node, proc, to, take_back(proc, msg));
+}
+
+static int host_receive(
+	int32_t (*match)(void *arg, const dream_msg_t *msg), void *arg, int64_t timeout_ms, dream_msg_t **ret_msg)
+{
+	node_proc_t *proc = me();
+	dream_msg_t *msg;
+	int r = node_call_receive(proc, match, arg, timeout_ms, &msg);
+	return r < 0 ? r : give_take(proc, msg, ret_msg);
+}
+
+static int host_link(dream_pid_t pid)
+{
+	return node_proc_link(me(), pid);
+}
+
+static int host_unlink(dream_pid_t pid)
+{
+	return node_proc_unlink(me(), pid);
+}
+
+static int host_monitor(const dream_dest_t *target, dream_ref_t *ret_ref)
+{
+	node_proc_t *proc = me();
+	dream_pid_t pid = target->pid;
+	uint64_t ref;
+	if (target->name != NULL && node_names_whereis(proc->node, target->name, &pid) < 0)
+		pid = (dream_pid_t){0, 0, 0}; /* MON-3: answers noproc */
+	int r = node_proc_monitor(proc, pid, target->name, &ref);
+	if (r == DREAM_OK)
+		*ret_ref = ref_of(proc, ref);
+	return r;
+}
+
+static int32_t host_demonitor(dream_ref_t ref, uint32_t flags)
+{
+	return node_proc_demonitor(me(), ref.id, (flags & DREAM_DEMONITOR_FLUSH) != 0);
+}
+
+static int host_exit_signal(dream_pid_t pid, const dream_msg_t *reason)
+{
+	node_proc_exit_signal(me()->node, me(), pid, reason);
+	return DREAM_OK;
+}
+
+static void host_exit_self(const dream_msg_t *reason)
+{
+	node_proc_exit_take(me(), node_msg_ref(reason));
+}
+
+static int32_t host_trap_exit(int32_t on)
+{
+	node_proc_t *proc = me();
+	bool before = (proc->flags & NODE_PROC_TRAP_EXIT) != 0;
+	node_proc_set_flag(proc, NODE_PROC_TRAP_EXIT, on != 0);
+	return before;
+}
+
+static int host_register_name(const char *name, dream_pid_t pid)
+{
+	if (!dream_pid_equal(pid, host_self()))
+		return DREAM_EPERM;
+	return node_names_register(me()->node, name, pid);
+}
+
+static int host_unregister_name(const char *name)
+{
+	return node_names_unregister(me()->node, name);
+}
+
+static int host_whereis(const char *name, dream_pid_t *ret_pid)
+{
+	return node_names_whereis(me()->node, name, ret_pid);
+}
+
+static int host_send_after_take(const dream_dest_t *to, dream_msg_t *msg, int64_t delay_ms, dream_ref_t *ret_timer)
+{
+	node_proc_t *proc = me();
+	uint64_t ref = 0;
+	node_sig_t *sig = node_sig_new_take(NODE_SIG_MSG, to->pid, node_proc_pid(proc), 0, take_back(proc, msg));
+	int r = node_timer_start_take(proc->node, sig, to->name, delay_ms, &ref);
+	if (r == DREAM_OK && ret_timer != NULL)
+		*ret_timer = ref_of(proc, ref);
+	return r;
+}
+
+static int64_t host_cancel_timer(dream_ref_t timer)
+{
+	return node_timer_cancel(me()->node, timer.id);
+}
+
+static int64_t host_now_ns(void)
+{
+	return node_clock_now(node_ctx_borrow()->node);
+}
+
+static const dream_msg_t *host_reason_borrow(void)
+{
+	return me()->last_reason;
+}
+
+static void host_log(int32_t level, const char *text)
+{
+	node_proc_t *proc = me();
+	char pid[300];
+	const char *app = node_app_of_borrow(proc);
+	node_log(proc->node, level, "%s%s%s %s: %s", app != NULL ? app : "", app != NULL ? " " : "",
+		proc->name != NULL ? proc->name : proc->label,
+		node_proc_pid_text(proc->node, node_proc_pid(proc), pid), text);
+}
+
+static int host_env_get(const char *key, dream_msg_t **ret_value)
+{
+	node_proc_t *proc = me();
+	dream_msg_t *value;
+	const char *app = node_app_of_borrow(proc);
+	int r = app == NULL ? DREAM_ENOENT : node_app_env_get(proc->node, app, key, &value);
+	return r < 0 ? r : give_take(proc, value, ret_value);
+}
+
+/* ---- gen_server ---- */
+
+static int host_start(const dream_start_t *how, dream_pid_t *ret_pid)
+{
+	node_proc_t *proc = me();
+	node_start_t start = {.module = module_of(proc, how->module), .kind = how->kind, .args = how->args, .name = how->name,
+		.timeout_ms = how->timeout_ms, .link = (how->flags & DREAM_START_LINK) != 0};
+	return node_start_kind(proc, &start, ret_pid);
+}
+
+static int host_call(const dream_dest_t *to, dream_msg_t *request, int64_t timeout_ms, dream_msg_t **ret_reply)
+{
+	node_proc_t *proc = me();
+	dream_msg_t *reply;
+	int r = node_call_take(proc, to, node_msg_ref(request), timeout_ms, &reply);
+	return r < 0 ? r : give_take(proc, reply, ret_reply);
+}
+
+static int host_cast_take(const dream_dest_t *to, dream_msg_t *msg)
+{
+	node_proc_t *proc = me();
+	return node_call_cast_take(proc->node, proc, to, take_back(proc, msg));
+}
+
+static void host_from(dream_from_t *ret_from)
+{
+	const node_sig_t *call = me()->current;
+	memset(ret_from, 0, sizeof(*ret_from));
+	if (call == NULL)
+		return;
+	ret_from->pid = call->from;
+	ret_from->ref = (dream_ref_t){call->ref, call->from.creation, call->from.node};
+}
+
+static int host_reply_take(const dream_from_t *from, dream_msg_t *reply)
+{
+	node_proc_t *proc = me();
+	node_proc_reply_take(proc->node, proc, from->pid, from->ref.id, DREAM_OK, take_back(proc, reply));
+	return DREAM_OK;
+}
+
+static void host_next_timeout(int64_t timeout_ms)
+{
+	node_server_t *server = node_server_of(me());
+	if (server != NULL)
+		server->next_timeout_ms = timeout_ms;
+}
+
+static void host_next_continue_take(dream_msg_t *arg)
+{
+	node_proc_t *proc = me();
+	node_server_t *server = node_server_of(proc);
+	dream_msg_t *mine = take_back(proc, arg);
+	if (server == NULL) {
+		node_msg_unref(mine);
+		return;
+	}
+	node_msg_unref(server->next_continue);
+	server->next_continue = mine;
+}
+
+static void host_next_reason(const dream_msg_t *reason)
+{
+	node_server_t *server = node_server_of(me());
+	if (server == NULL)
+		return;
+	node_msg_unref(server->next_reason);
+	server->next_reason = node_msg_ref(reason);
+}
+
+static int host_stop(const dream_dest_t *to, const dream_msg_t *reason, int64_t timeout_ms)
+{
+	return node_call_stop(me(), to, reason, timeout_ms);
+}
+
+static int host_call_typed(const dream_dest_t *to, const char *tag, const dream_type_t *req_type, const void *req,
+	const dream_type_t *reply_type, void *ret_reply, int64_t timeout_ms)
+{
+	node_proc_t *proc = me();
+	dream_msg_t *request, *reply;
+	int r = encode(proc, tag, req_type, req, &request);
+	if (r == DREAM_OK)
+		r = node_call_take(proc, to, request, timeout_ms, &reply);
+	if (r < 0)
+		return r;
+	node_cbor_reader_t reader = node_cbor_read_msg(reply);
+	r = decode(proc, &reader, false, reply_type, ret_reply);
+	node_msg_unref(reply);
+	return r;
+}
+
+static const dream_host_t table = {
+	DREAM_SIZED(dream_host_t),
+	.abi_major = DREAM_ABI_MAJOR,
+	.abi_minor = DREAM_ABI_MINOR,
+	.msg_new = host_msg_new,
+	.msg_parse = host_msg_parse,
+	.msg_encode = host_msg_encode,
+	.msg_decode = host_msg_decode,
+	.msg_has_tag = host_msg_has_tag,
+	.msg_data_borrow = host_msg_data_borrow,
+	.msg_ref = host_msg_ref,
+	.msg_unref = host_msg_unref,
+	.text_set = host_text_set,
+	.alloc = host_alloc,
+	.resize = host_resize,
+	.release = host_release,
+	.self = host_self,
+	.spawn = host_spawn,
+	.send_take = host_send_take,
+	.receive = host_receive,
+	.link = host_link,
+	.unlink = host_unlink,
+	.monitor = host_monitor,
+	.demonitor = host_demonitor,
+	.exit_signal = host_exit_signal,
+	.exit_self = host_exit_self,
+	.trap_exit = host_trap_exit,
+	.register_name = host_register_name,
+	.unregister_name = host_unregister_name,
+	.whereis = host_whereis,
+	.send_after_take = host_send_after_take,
+	.cancel_timer = host_cancel_timer,
+	.now_ns = host_now_ns,
+	.reason_borrow = host_reason_borrow,
+	.log = host_log,
+	.env_get = host_env_get,
+	.start = host_start,
+	.call = host_call,
+	.cast_take = host_cast_take,
+	.from = host_from,
+	.reply_take = host_reply_take,
+	.next_timeout = host_next_timeout,
+	.next_continue_take = host_next_continue_take,
+	.next_reason = host_next_reason,
+	.stop = host_stop,
+	.call_typed = host_call_typed,
+};
+
+const dream_host_t *node_host_table_borrow(void)
+{
+	return &table;
+}
