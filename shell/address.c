@@ -11,8 +11,9 @@ int shell_address_check_name(const char *name, node_diag_t *diag)
 {
 	size_t size = strlen(name);
 	if (size > SHELL_ADDRESS_NAME_MAX)
-		return node_diag_set(diag, DREAM_EINVAL, "the name has %zu bytes, but a certificate holds %d; shorten it",
-			size, SHELL_ADDRESS_NAME_MAX);
+		return node_diag_set(diag, DREAM_EINVAL,
+			"the name has %zu bytes, but a certificate holds %d; shorten it", size,
+			SHELL_ADDRESS_NAME_MAX);
 	size_t before = strspn(name, NAME_CHARS);
 	bool ok = before > 0 && name[0] != '.' && name[0] != '-';
 	if (name[before] == '@') {
@@ -23,7 +24,8 @@ int shell_address_check_name(const char *name, node_diag_t *diag)
 	}
 	if (!ok)
 		return node_diag_set(diag, DREAM_EINVAL,
-			"not a node's or an operator's name; use lower case, digits, . _ - and perhaps @HOST");
+			"not a node's or an operator's name; use lower case, digits, . _ - and perhaps "
+			"@HOST");
 	return DREAM_OK;
 }
 
@@ -44,7 +46,8 @@ static int split_host(const char *text, char **ret_host, const char **ret_port, 
 		text++;
 		end = strchr(text, ']');
 		if (end == NULL || end[1] != ':')
-			return node_diag_set(diag, DREAM_EINVAL, "unfinished address; write NAME@[ADDRESS]:PORT");
+			return node_diag_set(
+				diag, DREAM_EINVAL, "unfinished address; write NAME@[ADDRESS]:PORT");
 		*ret_port = end + 2;
 	} else {
 		end = strrchr(text, ':');

@@ -20,10 +20,9 @@ typedef struct shell_address {
  */
 int shell_address_parse(const char *text, shell_address_t *ret_address, node_diag_t *diag);
 
-/** Checks a name for a certificate: [a-z0-9._-]+(@[A-Za-z0-9.:_-]+)?, at most SHELL_ADDRESS_NAME_MAX bytes, not
- *  beginning with a dot or a dash. Such a name is also safe as a file name.
- *  Errors    DREAM_EINVAL
- *  Thread    [any]
+/** Checks a name for a certificate: [a-z0-9._-]+(@[A-Za-z0-9.:_-]+)?, at most SHELL_ADDRESS_NAME_MAX bytes,
+ * not beginning with a dot or a dash. Such a name is also safe as a file name. Errors    DREAM_EINVAL Thread
+ * [any]
  */
 int shell_address_check_name(const char *name, node_diag_t *diag);
 

@@ -10,7 +10,8 @@
 
 static const char *remedy(int code)
 {
-	return code == DREAM_ECERT ? "make an authority with `dream cert init`, or see `dream help cert`" : NULL;
+	return code == DREAM_ECERT ? "make an authority with `dream cert init`, or see `dream help cert`"
+				   : NULL;
 }
 
 static int finish(const char *what, int code, const node_diag_t *diag)
@@ -51,7 +52,8 @@ static int run_show(const char *file)
 	g_autofree char *text = NULL;
 	int r = shell_certificate_show(file, &text, &diag);
 	if (r < 0) {
-		shell_exit_report("cert show", r, diag.text, "give the name of a PEM file with a certificate");
+		shell_exit_report(
+			"cert show", r, diag.text, "give the name of a PEM file with a certificate");
 		return SHELL_EXIT_CERTIFICATE;
 	}
 	fputs(text, stdout);

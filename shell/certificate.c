@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Keys are Ed25519: small, fast, without parameters to get wrong, and usable for TLS 1.3 in every GnuTLS since
- * 3.6. Every step of building a certificate can fail in GnuTLS; the builder below remembers the first failure, so
- * that the steps read as a list. */
+/* Keys are Ed25519: small, fast, without parameters to get wrong, and usable for TLS 1.3 in every GnuTLS
+ * since 3.6. Every step of building a certificate can fail in GnuTLS; the builder below remembers the first
+ * failure, so that the steps read as a list. */
 #include "shell/certificate.h"
 
 #include <glib.h>
@@ -14,7 +14,7 @@
 #include "shell/address.h"
 #include "shell/pemfile.h"
 
-#define DAY_S 86400
+#define DAY_S        86400
 #define SERIAL_BYTES 16
 #define KEY_ID_BYTES 20
 
@@ -63,7 +63,8 @@ static int set_name(gnutls_x509_crt_t crt, const char *name, const char *unit)
 {
 	int r = gnutls_x509_crt_set_dn_by_oid(
 		crt, GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, 0, unit, (unsigned) strlen(unit));
-	return STEP(r, gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, (unsigned) strlen(name)));
+	return STEP(r, gnutls_x509_crt_set_dn_by_oid(
+			       crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, (unsigned) strlen(name)));
 }
 
 static int set_validity(gnutls_x509_crt_t crt, int64_t lifetime_s)
@@ -99,7 +100,8 @@ static int sign(const identity_t *identity, const identity_t *authority)
 	size_t size = sizeof(id);
 	int r = gnutls_x509_crt_get_subject_key_id(authority->crt, id, &size, NULL);
 	STEP(r, gnutls_x509_crt_set_authority_key_id(identity->crt, id, size));
-	return STEP(r, gnutls_x509_crt_sign2(identity->crt, authority->crt, authority->key, GNUTLS_DIG_SHA512, 0));
+	return STEP(r,
+		gnutls_x509_crt_sign2(identity->crt, authority->crt, authority->key, GNUTLS_DIG_SHA512, 0));
 }
 
 static int build_authority(const identity_t *authority)
@@ -108,10 +110,12 @@ static int build_authority(const identity_t *authority)
 	char name[32];
 	int r = gnutls_rnd(GNUTLS_RND_NONCE, salt, sizeof(salt));
 	/* Two authorities never share a name, so that a foreign certificate is told from a forged one. */
-	g_snprintf(name, sizeof(name), "dream authority %02x%02x%02x%02x", salt[0], salt[1], salt[2], salt[3]);
+	g_snprintf(
+		name, sizeof(name), "dream authority %02x%02x%02x%02x", salt[0], salt[1], salt[2], salt[3]);
 	STEP(r, set_common(authority, name, "authority", (int64_t) SHELL_CERTIFICATE_DAYS_MAX * DAY_S));
 	STEP(r, gnutls_x509_crt_set_basic_constraints(authority->crt, 1, 0));
-	STEP(r, gnutls_x509_crt_set_key_usage(authority->crt, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN));
+	STEP(r, gnutls_x509_crt_set_key_usage(
+			authority->crt, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN));
 	return STEP(r, sign(authority, authority));
 }
 
@@ -130,7 +134,8 @@ static int build_leaf(const identity_t *leaf, const char *name, const char *role
 static int write_key(const identity_t *identity, const char *path, node_diag_t *diag)
 {
 	gnutls_datum_t pem;
-	int r = gnutls_x509_privkey_export2_pkcs8(identity->key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
+	int r = gnutls_x509_privkey_export2_pkcs8(
+		identity->key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
 	if (r < 0)
 		return fail(diag, path, r);
 	r = shell_pemfile_create(path, pem.data, pem.size, diag);
@@ -156,7 +161,8 @@ typedef struct paths {
 
 static paths_t paths_new(const char *dir, const char *name)
 {
-	return (paths_t){g_strdup_printf("%s/%s.pem", dir, name), g_strdup_printf("%s/%s-key.pem", dir, name)};
+	return (paths_t){
+		g_strdup_printf("%s/%s.pem", dir, name), g_strdup_printf("%s/%s-key.pem", dir, name)};
 }
 
 static void paths_fini(paths_t *paths)
@@ -234,8 +240,8 @@ static bool key_fits(const identity_t *identity)
 	uint8_t of_crt[64], of_key[64];
 	size_t crt_size = sizeof(of_crt), key_size = sizeof(of_key);
 	return gnutls_x509_crt_get_key_id(identity->crt, 0, of_crt, &crt_size) >= 0 &&
-		gnutls_x509_privkey_get_key_id(identity->key, 0, of_key, &key_size) >= 0 && crt_size == key_size &&
-		memcmp(of_crt, of_key, crt_size) == 0;
+	       gnutls_x509_privkey_get_key_id(identity->key, 0, of_key, &key_size) >= 0 &&
+	       crt_size == key_size && memcmp(of_crt, of_key, crt_size) == 0;
 }
 
 static int load_authority(const char *dir, identity_t *authority, node_diag_t *diag)
@@ -247,11 +253,14 @@ static int load_authority(const char *dir, identity_t *authority, node_diag_t *d
 	if (r < 0)
 		return r;
 	if (gnutls_x509_crt_get_ca_status(authority->crt, NULL) <= 0)
-		return node_diag_set(diag, DREAM_ECERT, "%s: not the certificate of an authority", paths.certificate);
+		return node_diag_set(
+			diag, DREAM_ECERT, "%s: not the certificate of an authority", paths.certificate);
 	if (!key_fits(authority))
-		return node_diag_set(diag, DREAM_ECERT, "%s: not the key of %s", paths.key, paths.certificate);
+		return node_diag_set(
+			diag, DREAM_ECERT, "%s: not the key of %s", paths.key, paths.certificate);
 	if (gnutls_x509_crt_get_expiration_time(authority->crt) <= time(NULL))
-		return node_diag_set(diag, DREAM_ECERT, "%s: expired; make a new authority", paths.certificate);
+		return node_diag_set(
+			diag, DREAM_ECERT, "%s: expired; make a new authority", paths.certificate);
 	return DREAM_OK;
 }
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* certificate.h: the authority of a cluster and the certificates it gives to nodes and operators.
  *
- * A certificate says who (common name and the URI dream://NAME) and in which role (organizational unit): a node
- * accepts nodes as peers and operators as shells, never one for the other. */
+ * A certificate says who (common name and the URI dream://NAME) and in which role (organizational unit): a
+ * node accepts nodes as peers and operators as shells, never one for the other. */
 #ifndef SHELL_CERTIFICATE_H
 #define SHELL_CERTIFICATE_H
 #include "base/diag.h"
 
 DREAM_BEGIN_DECLS
 
-#define SHELL_CERTIFICATE_NODE "node"
-#define SHELL_CERTIFICATE_OPERATOR "operator"
+#define SHELL_CERTIFICATE_NODE       "node"
+#define SHELL_CERTIFICATE_OPERATOR   "operator"
 
-#define SHELL_CERTIFICATE_DAYS 825           /* validity unless told */
-#define SHELL_CERTIFICATE_DAYS_MAX 3650      /* also the authority's own */
+#define SHELL_CERTIFICATE_DAYS       825      /* validity unless told */
+#define SHELL_CERTIFICATE_DAYS_MAX   3650     /* also the authority's own */
 #define SHELL_CERTIFICATE_BACKDATE_S (5 * 60) /* for clocks that are a little behind */
 
 /** Makes DIR/authority.pem and DIR/authority-key.pem, and DIR if need be.

@@ -21,7 +21,8 @@ const char *shell_credentials_new_dir_borrow(void)
 	return dir != NULL ? dir : HERE;
 }
 
-/* GLib would remember the first answer for ever; the environment is read anew, so that tests can change it. */
+/* GLib would remember the first answer for ever; the environment is read anew, so that tests can change it.
+ */
 static char *home_dir_new(void)
 {
 	const char *config = getenv("XDG_CONFIG_HOME");
@@ -57,7 +58,8 @@ static int check(const char *path, node_diag_t *diag)
 	if (access(path, R_OK) == 0)
 		return DREAM_OK;
 	return node_diag_set(diag, DREAM_ECERT,
-		"%s: %s; name the files or set DREAM_CERTS, or make them: see `dream help cert`", path, strerror(errno));
+		"%s: %s; name the files or set DREAM_CERTS, or make them: see `dream help cert`", path,
+		strerror(errno));
 }
 
 int shell_credentials_find(const shell_options_t *options, shell_credentials_t *ret_found, node_diag_t *diag)

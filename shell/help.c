@@ -24,36 +24,40 @@ static const char overview[] =
 	"  -h, --help              this text\n"
 	"  -V, --version           the version\n"
 	"\n"
-	"Exit status: 0 done, 1 the command failed at the node, 2 wrong arguments, 3 cannot connect or connection\n"
-	"lost, 4 a certificate problem, 5 not a command or not a term, 6 no such process or name, 7 timed out.\n";
+	"Exit status: 0 done, 1 the command failed at the node, 2 wrong arguments, 3 cannot connect\n"
+	"or connection lost, 4 a certificate problem, 5 not a command or not a term, 6 no such process\n"
+	"or name, 7 timed out.\n";
 
 static const char shell_topic[] =
 	"dream shell NAME@HOST:PORT: a shell on a running node\n"
 	"\n"
-	"Commands come from the node: help, apps, start, stop, tree, procs, info PID, state NAME, call NAME TERM,\n"
-	"cast NAME TERM, kill PID, upgrade APP FILE, nodes, log. `help` there says what this node has.\n"
+	"Commands come from the node: help, apps, start, stop, tree, procs, info PID, state NAME,\n"
+	"call NAME TERM, cast NAME TERM, kill PID, upgrade APP FILE, nodes, log. `help` there says what\n"
+	"this node has.\n"
 	"\n"
-	"quit, exit or ^D leave the shell; ^C cancels the running command. Neither stops the node. If the connection\n"
-	"is lost, the next command connects again. TAB completes a command's name, ^R searches the history, which is\n"
-	"kept in $XDG_STATE_HOME/dream/history (~/.local/state/dream/history).\n"
+	"quit, exit or ^D leave the shell; ^C cancels the running command. Neither stops the node. If\n"
+	"the connection is lost, the next command connects again. TAB completes a command's name, ^R\n"
+	"searches the history, which is kept in $XDG_STATE_HOME/dream/history (~/.local/state/...).\n"
 	"\n"
-	"When stdin is not a terminal, commands are read from it, one per line; # begins a comment line. The first\n"
-	"command that fails ends the script with its exit status (see dream --help).\n";
+	"When stdin is not a terminal, commands are read from it, one per line; # begins a comment\n"
+	"line. The first command that fails ends the script with its exit status (see dream --help).\n";
 
 static const char cert_topic[] =
 	"dream cert: certificates, without which nothing connects to a node\n"
 	"\n"
-	"  dream cert init [DIR]                 DIR/authority.pem and authority-key.pem (default $DREAM_CERTS or certs)\n"
-	"  dream cert issue NAME@HOST [DIR]      DIR/NAME@HOST.pem and NAME@HOST-key.pem for a node of that name\n"
+	"  dream cert init [DIR]                make DIR/authority.pem and DIR/authority-key.pem\n"
+	"  dream cert issue NAME@HOST [DIR]     make DIR/NAME@HOST.pem and -key.pem for that node\n"
 	"  dream cert issue --role operator [NAME [DIR]]\n"
-	"                                        the same for a person with a shell (default name: operator)\n"
-	"  dream cert show FILE                  subject, role, issuer and validity\n"
+	"                                       the same for a person (default name: operator)\n"
+	"  dream cert show FILE                 subject, role, issuer and validity\n"
 	"\n"
+	"  DIR                     default: $DREAM_CERTS, else certs\n"
 	"  --role node|operator    default: node for NAME@HOST, operator for the name operator\n"
 	"  --days N                validity (default 825, at most 3650)\n"
 	"  --not-after SECONDS     for tests: ends so many seconds from now; negative: has expired\n"
 	"\n"
-	"Files are made with mode 0600 and never replaced. Give the nodes authority.pem, never authority-key.pem.\n";
+	"Files are made with mode 0600 and never replaced. Give the nodes authority.pem, never\n"
+	"authority-key.pem.\n";
 
 const char *shell_help_text(const char *topic)
 {

@@ -72,7 +72,8 @@ static void shorten(const char *path, const GPtrArray *lines)
 	g_autoptr(GString) text = g_string_new(NULL);
 	for (guint i = 0; i < lines->len; i++)
 		g_string_append_printf(text, "%s\n", (const char *) lines->pdata[i]);
-	g_file_set_contents_full(path, text->str, (gssize) text->len, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL);
+	g_file_set_contents_full(
+		path, text->str, (gssize) text->len, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL);
 }
 
 int shell_history_load(const char *path, GPtrArray **ret_lines, node_diag_t *diag)

@@ -17,6 +17,7 @@ typedef struct interactive {
 	char *history_path; /* NULL: cannot be kept */
 	char *prompt;
 	shell_words_t words;
+	bool thrown_away; /* the line that the editor returns next */
 } interactive_t;
 
 static interactive_t *self_of(EditLine *editor)
@@ -31,18 +32,17 @@ static char *prompt(EditLine *editor)
 	return self_of(editor)->prompt;
 }
 
-/* ^C at the prompt throws the line away. It is a key here, not a signal: the terminal does not send SIGINT while
- * a line is edited. */
+/* ^C at the prompt throws the line away. It is a key here, not a signal: the terminal does not send SIGINT
+ * while a line is edited. */
 static unsigned char on_cancel(EditLine *editor, int key)
 {
 	(void) key;
-	const LineInfo *line = el_line(editor);
-	el_cursor(editor, (int) (line->lastchar - line->cursor));
-	line = el_line(editor);
-	el_deletestr(editor, (int) (line->cursor - line->buffer));
+	self_of(editor)->thrown_away = true;
 	fputs("^C\n", stdout);
 	fflush(stdout);
-	return el_insertstr(editor, "\n") < 0 ? CC_ERROR : CC_NEWLINE;
+	el_insertstr(
+		editor, "\n"); /* an empty line would be the end; one too long for this needs no newline */
+	return CC_NEWLINE;
 }
 
 static void show_candidates(const char *matches)
@@ -106,9 +106,10 @@ static void set_up_editor(interactive_t *self)
 	el_set(editor, EL_SIGNAL, 1); /* for the window's size */
 	el_set(editor, EL_EDITOR, "emacs");
 	el_set(editor, EL_HIST, history, self->history);
-	el_set(editor, EL_ADDFN, "dream-cancel", "Throw the line away", on_cancel);
-	el_set(editor, EL_ADDFN, "dream-complete", "Complete a command's name", on_complete);
-	el_set(editor, EL_SETTY, "-d", "intr=", NULL);
+	/* libedit keeps these texts; from el_set it would keep copies and never free them. */
+	el_wset(editor, EL_ADDFN, L"dream-cancel", L"Throw the line away", on_cancel);
+	el_wset(editor, EL_ADDFN, L"dream-complete", L"Complete a command's name", on_complete);
+	el_set(editor, EL_SETTY, "-d", "-isig", NULL);
 	el_set(editor, EL_BIND, "^C", "dream-cancel", NULL);
 	el_set(editor, EL_BIND, "^I", "dream-complete", NULL);
 	el_set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
@@ -146,6 +147,10 @@ static void fini(interactive_t *self)
 /* False: leave. */
 static bool run_line(interactive_t *self, const char *text)
 {
+	if (self->thrown_away) {
+		self->thrown_away = false;
+		return true;
+	}
 	g_autofree char *line = g_strstrip(g_strdup(text));
 	if (line[0] == '\0' || line[0] == '#')
 		return true;
@@ -175,6 +180,7 @@ int shell_interactive_run(shell_session_t *session, const char *node_name)
 		fputc('\n', stdout); /* ^D leaves the cursor behind the prompt */
 	fini(&self);
 	if (!ready)
-		shell_exit_report("terminal", DREAM_EIO, "cannot be used for line editing", "set TERM, or use -c");
+		shell_exit_report(
+			"terminal", DREAM_EIO, "cannot be used for line editing", "set TERM, or use -c");
 	return ready ? SHELL_EXIT_OK : SHELL_EXIT_FAILED;
 }

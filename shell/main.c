@@ -16,7 +16,8 @@
 static int run_commands(shell_session_t *session, char *const *commands)
 {
 	int status = shell_session_connect(session);
-	shell_interrupt_catch(true); /* only now: until there is a command to cancel, ^C just ends the program */
+	shell_interrupt_catch(
+		true); /* only now: until there is a command to cancel, ^C just ends the program */
 	for (; status == SHELL_EXIT_OK && *commands != NULL; commands++)
 		status = shell_session_run(session, *commands, NULL);
 	return status;
@@ -84,7 +85,8 @@ static int show_help(const char *topic)
 {
 	const char *text = shell_help_text(topic);
 	if (text == NULL) {
-		shell_exit_report(topic, DREAM_EINVAL, "there is no help about that", "use dream help, help shell or help cert");
+		shell_exit_report(topic, DREAM_EINVAL, "there is no help about that",
+			"use dream help, help shell or help cert");
 		return SHELL_EXIT_USAGE;
 	}
 	fputs(text, stdout);

@@ -8,8 +8,8 @@
 
 #define DAY_S 86400
 
-/* As GLib fills it in, before anything is checked. Texts are of type FILENAME: GLib would convert the others from
- * the locale's encoding, and commands are UTF-8 whatever the locale. */
+/* As GLib fills it in, before anything is checked. Texts are of type FILENAME: GLib would convert the others
+ * from the locale's encoding, and commands are UTF-8 whatever the locale. */
 typedef struct raw {
 	char **commands;
 	gboolean json, help, version;
@@ -67,8 +67,8 @@ static int read_number(const char *option, const char *text, int64_t least, int6
 {
 	gint64 number;
 	if (!g_ascii_string_to_signed(text, 10, least, most, &number, NULL))
-		return node_diag_set(diag, DREAM_EINVAL, "%s %s: not a number it takes; use %lld to %lld", option, text,
-			(long long) least, (long long) most);
+		return node_diag_set(diag, DREAM_EINVAL, "%s %s: not a number it takes; use %lld to %lld",
+			option, text, (long long) least, (long long) most);
 	*ret_number = number;
 	return DREAM_OK;
 }
@@ -90,9 +90,11 @@ static int read_lifetime(const raw_t *raw, shell_options_t *options, node_diag_t
 	const int64_t most_s = (int64_t) SHELL_CERTIFICATE_DAYS_MAX * DAY_S;
 	int64_t days = SHELL_CERTIFICATE_DAYS;
 	if (raw->not_after != NULL)
-		return read_number("--not-after", raw->not_after, -most_s, most_s, &options->lifetime_s, diag);
-	int r = raw->days == NULL ? DREAM_OK
-				  : read_number("--days", raw->days, 1, SHELL_CERTIFICATE_DAYS_MAX, &days, diag);
+		return read_number(
+			"--not-after", raw->not_after, -most_s, most_s, &options->lifetime_s, diag);
+	int r = raw->days == NULL
+			? DREAM_OK
+			: read_number("--days", raw->days, 1, SHELL_CERTIFICATE_DAYS_MAX, &days, diag);
 	options->lifetime_s = days * DAY_S;
 	return r;
 }
@@ -126,7 +128,8 @@ static int read_connection(char **words, shell_options_t *options, node_diag_t *
 	if (r < 0)
 		return r;
 	if (options->address == NULL)
-		return usage(diag, "arguments", "no node given", "write NAME@HOST:PORT, as in counter@127.0.0.1:9100");
+		return usage(diag, "arguments", "no node given",
+			"write NAME@HOST:PORT, as in counter@127.0.0.1:9100");
 	if (options->commands != NULL)
 		options->verb = SHELL_VERB_COMMANDS;
 	return DREAM_OK;
@@ -139,13 +142,15 @@ static int choose_role(const raw_t *raw, shell_options_t *options, node_diag_t *
 	if (options->name == NULL && g_strcmp0(role, SHELL_CERTIFICATE_OPERATOR) == 0)
 		options->name = g_strdup(SHELL_CERTIFICATE_OPERATOR);
 	if (options->name == NULL)
-		return usage(diag, "cert issue", "no name given", "write dream cert issue NAME@HOST or --role operator");
+		return usage(diag, "cert issue", "no name given",
+			"write dream cert issue NAME@HOST or --role operator");
 	if (role == NULL && strchr(options->name, '@') != NULL)
 		role = SHELL_CERTIFICATE_NODE;
 	if (role == NULL && strcmp(options->name, SHELL_CERTIFICATE_OPERATOR) == 0)
 		role = SHELL_CERTIFICATE_OPERATOR;
 	if (role == NULL)
-		return usage(diag, options->name, "a node's name or an operator's?", "add --role node or --role operator");
+		return usage(diag, options->name, "a node's name or an operator's?",
+			"add --role node or --role operator");
 	if (strcmp(role, SHELL_CERTIFICATE_NODE) != 0 && strcmp(role, SHELL_CERTIFICATE_OPERATOR) != 0)
 		return usage(diag, role, "no such role", "use --role node or --role operator");
 	options->role = g_strdup(role);
@@ -174,7 +179,8 @@ static int read_cert(char **words, const raw_t *raw, shell_options_t *options, n
 			return usage(diag, "cert show", "no file given", "write dream cert show FILE");
 		return r;
 	}
-	return usage(diag, what != NULL ? what : "cert", "not what cert does", "use cert init, cert issue or cert show");
+	return usage(diag, what != NULL ? what : "cert", "not what cert does",
+		"use cert init, cert issue or cert show");
 }
 
 static int read_help(char **words, shell_options_t *options, node_diag_t *diag)
@@ -207,7 +213,8 @@ static int read_verb(char **words, const raw_t *raw, shell_options_t *options, n
 		return read_connection(words, options, diag);
 	if (verb == NULL)
 		return usage(diag, "arguments", "nothing to do", "see dream --help");
-	return usage(diag, verb, "not something dream does", "use dream shell NAME@HOST:PORT or see dream --help");
+	return usage(
+		diag, verb, "not something dream does", "use dream shell NAME@HOST:PORT or see dream --help");
 }
 
 int shell_options_parse(int argc, const char *const *argv, shell_options_t *ret_options, node_diag_t *diag)

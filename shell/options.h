@@ -6,9 +6,9 @@
 
 DREAM_BEGIN_DECLS
 
-#define SHELL_OPTIONS_TIMEOUT_S 10
+#define SHELL_OPTIONS_TIMEOUT_S         10
 #define SHELL_OPTIONS_TIMEOUT_UPGRADE_S 120
-#define SHELL_OPTIONS_TIMEOUT_MAX_S 604800 /* also what --timeout 0 means: a week */
+#define SHELL_OPTIONS_TIMEOUT_MAX_S     604800 /* also what --timeout 0 means: a week */
 
 typedef enum shell_verb {
 	SHELL_VERB_COMMANDS, /* dream -c …, and dream shell -c … */
@@ -22,14 +22,14 @@ typedef enum shell_verb {
 
 typedef struct shell_options {
 	shell_verb_t verb;
-	char **commands;    /* NULL-terminated; NULL: none */
+	char **commands; /* NULL-terminated; NULL: none */
 	bool json;
-	int64_t timeout_ms; /* -1: the command's default */
+	int64_t timeout_ms;                  /* -1: the command's default */
 	char *authority, *certificate, *key; /* NULL: look for them */
-	char *address;      /* NAME@HOST:PORT */
-	char *topic;        /* of help; NULL: the overview */
-	char *name, *role;  /* of a certificate */
-	char *dir;          /* of certificates; NULL: the default */
+	char *address;                       /* NAME@HOST:PORT */
+	char *topic;                         /* of help; NULL: the overview */
+	char *name, *role;                   /* of a certificate */
+	char *dir;                           /* of certificates; NULL: the default */
 	char *file;
 	int64_t lifetime_s;
 } shell_options_t;

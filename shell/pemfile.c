@@ -12,13 +12,15 @@
 int shell_pemfile_make_dir(const char *dir, node_diag_t *diag)
 {
 	if (g_mkdir_with_parents(dir, 0700) < 0)
-		return node_diag_set(diag, DREAM_EIO, "%s: %s; choose another directory", dir, strerror(errno));
+		return node_diag_set(
+			diag, DREAM_EIO, "%s: %s; choose another directory", dir, strerror(errno));
 	return DREAM_OK;
 }
 
 static int fail_exists(const char *path, node_diag_t *diag)
 {
-	return node_diag_set(diag, DREAM_EEXIST, "%s: it exists, and keys are never replaced; move it away first", path);
+	return node_diag_set(
+		diag, DREAM_EEXIST, "%s: it exists, and keys are never replaced; move it away first", path);
 }
 
 int shell_pemfile_check_absent(const char *path, node_diag_t *diag)
@@ -85,7 +87,8 @@ int shell_pemfile_create(const char *path, const void *data, size_t size_bytes, 
 	g_autofree char *tmp = g_strdup_printf("%s.%d.tmp", path, (int) getpid());
 	r = write_new(tmp, data, size_bytes);
 	if (r < 0)
-		return node_diag_set(diag, DREAM_EIO, "%s: %s; check the directory and its permissions", tmp, strerror(-r));
+		return node_diag_set(diag, DREAM_EIO, "%s: %s; check the directory and its permissions", tmp,
+			strerror(-r));
 	r = rename_new(tmp, path);
 	if (r < 0) {
 		unlink(tmp);
@@ -106,7 +109,8 @@ int shell_pemfile_read(const char *path, char **ret_data, size_t *ret_size_bytes
 	bool failed = ferror(in) != 0;
 	fclose(in);
 	if (failed || size > SHELL_PEMFILE_MAX)
-		return node_diag_set(diag, DREAM_ECERT, failed ? "%s: cannot be read" : "%s: too large for a PEM file", path);
+		return node_diag_set(diag, DREAM_ECERT,
+			failed ? "%s: cannot be read" : "%s: too large for a PEM file", path);
 	data[size] = '\0';
 	*ret_size_bytes = size;
 	*ret_data = g_steal_pointer(&data);

@@ -6,7 +6,7 @@
 #include "term/notation.h"
 
 #define KEY_COLUMNS_MAX 32
-#define FACT_MAX 4096
+#define FACT_MAX        4096
 
 typedef int (*put_t)(GString *out, shell_value_t item, const shell_style_t *style, node_diag_t *diag);
 
@@ -55,7 +55,8 @@ static int text_json(GString *out, shell_value_t item, const shell_style_t *styl
 static void put_term(GString *out, shell_value_t term, const shell_style_t *style)
 {
 	g_autoptr(GString) notation = g_string_new(NULL);
-	node_notation_print(notation, term.data, term.size_bytes, style->width > 0 ? SHELL_RENDER_TERM_MAX : 0);
+	node_notation_print(
+		notation, term.data, term.size_bytes, style->width > 0 ? SHELL_RENDER_TERM_MAX : 0);
 	shell_text_put(out, notation->str, notation->len, style, SHELL_TEXT_ONE_LINE);
 	g_string_append_c(out, '\n');
 }

@@ -8,8 +8,8 @@ DREAM_BEGIN_DECLS
 
 #define SHELL_RENDER_TERM_MAX 65536 /* bytes of a term shown on a terminal; elsewhere there is no limit */
 
-/** Appends the item, ending in a newline. Nothing of it can control a terminal. A form that is not known, from a
- *  newer node, is shown as a term.
+/** Appends the item, ending in a newline. Nothing of it can control a terminal. A form that is not known,
+ * from a newer node, is shown as a term.
  *  @item     lent; need not be valid CBOR
  *  Errors    DREAM_EPROTO  not CBOR, or not what its form promises; @diag says what
  *            DREAM_ELIMIT  JSON of a table beyond SHELL_TEXT_OUT_MAX

@@ -13,7 +13,8 @@ static int read_line(FILE *in, GString *line, node_diag_t *diag)
 	g_string_truncate(line, 0);
 	while ((c = getc_unlocked(in)) != EOF && c != '\n') {
 		if (line->len >= SHELL_SCRIPT_LINE_MAX)
-			return node_diag_set(diag, DREAM_ESYNTAX, "longer than %d bytes", SHELL_SCRIPT_LINE_MAX);
+			return node_diag_set(
+				diag, DREAM_ESYNTAX, "longer than %d bytes", SHELL_SCRIPT_LINE_MAX);
 		g_string_append_c(line, (char) c);
 	}
 	if (c == EOF && ferror(in))

@@ -10,8 +10,8 @@ DREAM_BEGIN_DECLS
 
 #define SHELL_SCRIPT_LINE_MAX 65536 /* bytes */
 
-/** Reads the next command: without its newline and surrounding blanks; empty lines and lines that begin with #
- *  are passed over.
+/** Reads the next command: without its newline and surrounding blanks; empty lines and lines that begin with
+ * # are passed over.
  *  @line       replaced
  *  @line_number  counts every line read, from 1
  *  Returns   1: a command; 0: the end

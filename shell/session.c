@@ -24,8 +24,8 @@ struct shell_session {
 	uint64_t left_out; /* rows; JSON has no place for the number */
 };
 
-shell_session_t *shell_session_new(
-	const shell_options_t *options, const shell_address_t *address, const shell_credentials_t *credentials)
+shell_session_t *shell_session_new(const shell_options_t *options, const shell_address_t *address,
+	const shell_credentials_t *credentials)
 {
 	shell_session_t *session = g_new0(shell_session_t, 1);
 	session->options = options;
@@ -84,15 +84,16 @@ static void on_item(void *data, const uint8_t *item, uint64_t size_bytes)
 	fflush(stdout);
 }
 
-/* After a timeout too: closing ends the command at the node, and nothing that it says later can be taken for the
- * answer to the next one. */
+/* After a timeout too: closing ends the command at the node, and nothing that it says later can be taken for
+ * the answer to the next one. */
 static void end_connection_if_lost(shell_session_t *session, int code)
 {
 	if (code == DREAM_ENOCONNECTION || code == DREAM_EPROTO || code == DREAM_ETIMEDOUT)
 		g_clear_pointer(&session->client, node_client_close);
 }
 
-static void report(const shell_session_t *session, const char *line, const char *where, int code, const char *why)
+static void report(
+	const shell_session_t *session, const char *line, const char *where, int code, const char *why)
 {
 	g_autofree char *what = where != NULL ? g_strdup_printf("%s: %s", where, line) : g_strdup(line);
 	const char *remedy = shell_exit_remedy_command(code);
@@ -103,13 +104,17 @@ static void report(const shell_session_t *session, const char *line, const char 
 	shell_exit_report(what, code, why, remedy);
 }
 
-static int finish(shell_session_t *session, const char *line, const char *where, int code, const node_diag_t *diag)
+static int finish(
+	shell_session_t *session, const char *line, const char *where, int code, const node_diag_t *diag)
 {
 	if (session->left_out > 0) {
-		g_autofree char *why = g_strdup_printf("%" PRIu64 " rows were left out by the node", session->left_out);
+		g_autofree char *why =
+			g_strdup_printf("%" PRIu64 " rows were left out by the node", session->left_out);
 		shell_exit_report(line, DREAM_ELIMIT, why, "ask for less");
 	}
 	if (*shell_interrupt_flag_borrow() != 0) {
+		if (session->interactive)
+			fputc('\n', stderr); /* the terminal has shown ^C */
 		shell_exit_report(line, code, "cancelled", NULL);
 		return MAX(shell_exit_of_command(code), SHELL_EXIT_FAILED);
 	}
@@ -131,8 +136,8 @@ int shell_session_run(shell_session_t *session, const char *line, const char *wh
 	session->style = shell_text_style();
 	session->item_error = DREAM_OK;
 	session->left_out = 0;
-	int r = node_client_command(session->client, line, shell_options_timeout_ms(session->options, line), on_item,
-		session, shell_interrupt_flag_borrow(), &diag);
+	int r = node_client_command(session->client, line, shell_options_timeout_ms(session->options, line),
+		on_item, session, shell_interrupt_flag_borrow(), &diag);
 	end_connection_if_lost(session, r);
 	return finish(session, line, where, r, &diag);
 }
@@ -146,8 +151,9 @@ void shell_session_learn(shell_session_t *session, shell_words_t *words)
 {
 	if (session->client == NULL)
 		return;
-	int r = node_client_command(session->client, "help", shell_options_timeout_ms(session->options, "help"),
-		on_help_item, words, shell_interrupt_flag_borrow(), NULL);
+	int r = node_client_command(session->client, "help",
+		shell_options_timeout_ms(session->options, "help"), on_help_item, words,
+		shell_interrupt_flag_borrow(), NULL);
 	end_connection_if_lost(session, r);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* session.h: one shell's dealings with one node: connects when needed, runs commands, prints what they give. */
+/* session.h: one shell's dealings with one node: connects when needed, runs commands, prints what they give.
+ */
 #ifndef SHELL_SESSION_H
 #define SHELL_SESSION_H
 #include "shell/address.h"
@@ -13,8 +14,8 @@ typedef struct shell_session shell_session_t;
 /** Does not connect yet.
  *  @options, @address, @credentials  lent for the session's life
  */
-shell_session_t *shell_session_new(
-	const shell_options_t *options, const shell_address_t *address, const shell_credentials_t *credentials);
+shell_session_t *shell_session_new(const shell_options_t *options, const shell_address_t *address,
+	const shell_credentials_t *credentials);
 
 /** Failures that the next command mends are reported as such: somebody is there to type it. */
 void shell_session_set_interactive(shell_session_t *session);

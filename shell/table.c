@@ -174,13 +174,14 @@ int shell_table_put(GString *out, shell_value_t item, const shell_style_t *style
 	uint64_t left_out = shell_table_left_out(item);
 	left_out = left_out > UINT64_MAX - grid.skipped ? UINT64_MAX : left_out + grid.skipped;
 	if (left_out > 0)
-		g_string_append_printf(out, "%s and %" PRIu64 " more %s\n", shell_text_ellipsis(style), left_out,
-			left_out == 1 ? "row" : "rows");
+		g_string_append_printf(out, "%s and %" PRIu64 " more %s\n", shell_text_ellipsis(style),
+			left_out, left_out == 1 ? "row" : "rows");
 	grid_fini(&grid);
 	return DREAM_OK;
 }
 
-static void put_json_row(GString *out, shell_value_iter_t columns, shell_value_t row, const shell_style_t *style)
+static void put_json_row(
+	GString *out, shell_value_iter_t columns, shell_value_t row, const shell_style_t *style)
 {
 	shell_value_iter_t cells;
 	shell_value_t name, cell;
@@ -209,7 +210,8 @@ int shell_table_put_json(GString *out, shell_value_t item, const shell_style_t *
 	while (shell_value_next(&rows, &row)) {
 		/* Half an array would be no JSON, so a table that explodes is an error, not a cut. */
 		if (out->len >= SHELL_TEXT_OUT_MAX)
-			return node_diag_set(diag, DREAM_ELIMIT, "the table is larger than %zu bytes as JSON; ask for less",
+			return node_diag_set(diag, DREAM_ELIMIT,
+				"the table is larger than %zu bytes as JSON; ask for less",
 				SHELL_TEXT_OUT_MAX);
 		g_string_append(out, separator);
 		put_json_row(out, columns, row, style);

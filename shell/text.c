@@ -26,8 +26,8 @@ shell_style_t shell_text_style(void)
 	return style;
 }
 
-/* Direction and other invisible characters can make a line read as what it is not; only the two joiners, which
- * scripts and emoji need, pass. */
+/* Direction and other invisible characters can make a line read as what it is not; only the two joiners,
+ * which scripts and emoji need, pass. */
 static bool is_safe(gunichar c)
 {
 	switch (g_unichar_type(c)) {
@@ -56,7 +56,8 @@ static void put_char(GString *out, gunichar c, const shell_style_t *style, unsig
 		g_string_append_printf(out, "\\u{%x}", c);
 }
 
-void shell_text_put(GString *out, const char *text, size_t size_bytes, const shell_style_t *style, unsigned flags)
+void shell_text_put(
+	GString *out, const char *text, size_t size_bytes, const shell_style_t *style, unsigned flags)
 {
 	const char *end = text + size_bytes;
 	while (text < end && out->len < SHELL_TEXT_OUT_MAX) {

@@ -6,8 +6,8 @@
 
 DREAM_BEGIN_DECLS
 
-#define SHELL_TREE_DEPTH_MAX 64    /* deeper children are counted, not shown */
-#define SHELL_TREE_LABEL_MAX 1024  /* bytes of a label and of each fact */
+#define SHELL_TREE_DEPTH_MAX 48   /* deeper children are an ellipsis; msg.h allows 63 levels */
+#define SHELL_TREE_LABEL_MAX 1024 /* bytes of a label and of each fact */
 
 /** Appends the tree below @root: "label  key=value …". On a terminal lines are cut to its width.
  *  Errors    DREAM_EPROTO  a node without a label

@@ -3,7 +3,8 @@
 
 #include "term/notation.h"
 
-static bool start(shell_value_t item, int (*get)(node_cbor_reader_t *, uint64_t *), shell_value_iter_t *ret_iter)
+static bool start(
+	shell_value_t item, int (*get)(node_cbor_reader_t *, uint64_t *), shell_value_iter_t *ret_iter)
 {
 	node_cbor_reader_t reader = node_cbor_read(item.data, item.size_bytes);
 	uint64_t count;
@@ -59,7 +60,8 @@ bool shell_value_next_pair(shell_value_iter_t *iter, shell_value_t *ret_key, she
 
 bool shell_value_find(shell_value_t map, const char *key, shell_value_t *ret_value)
 {
-	return node_cbor_map_find(map.data, map.size_bytes, key, &ret_value->data, &ret_value->size_bytes) == DREAM_OK;
+	return node_cbor_map_find(map.data, map.size_bytes, key, &ret_value->data, &ret_value->size_bytes) ==
+	       DREAM_OK;
 }
 
 static bool get_text(shell_value_t value, const char **ret_text, uint64_t *ret_size)
@@ -90,7 +92,8 @@ bool shell_value_is_text(shell_value_t value, const char *text)
 	return get_text(value, &found, &size) && size == strlen(text) && memcmp(found, text, size) == 0;
 }
 
-static void put_cut(GString *out, const char *text, uint64_t size, const shell_style_t *style, uint64_t max_bytes)
+static void put_cut(
+	GString *out, const char *text, uint64_t size, const shell_style_t *style, uint64_t max_bytes)
 {
 	bool cut = max_bytes > 0 && size > max_bytes;
 	if (cut)

@@ -89,7 +89,8 @@ static size_t common(const char *a, const char *b)
 	return n;
 }
 
-uint32_t shell_words_complete(const shell_words_t *words, const char *prefix, GString *ret_more, GString *ret_matches)
+uint32_t shell_words_complete(
+	const shell_words_t *words, const char *prefix, GString *ret_more, GString *ret_matches)
 {
 	const char *first = NULL;
 	size_t shared = 0;

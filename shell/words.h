@@ -6,7 +6,7 @@
 
 DREAM_BEGIN_DECLS
 
-#define SHELL_WORDS_MAX 256
+#define SHELL_WORDS_MAX      256
 #define SHELL_WORDS_SIZE_MAX 32 /* bytes of one */
 
 typedef struct shell_words {
@@ -27,7 +27,8 @@ void shell_words_learn(shell_words_t *words, shell_value_t item);
  *  Returns      their number
  *  Thread       [any]
  */
-uint32_t shell_words_complete(const shell_words_t *words, const char *prefix, GString *ret_more, GString *ret_matches);
+uint32_t shell_words_complete(
+	const shell_words_t *words, const char *prefix, GString *ret_more, GString *ret_matches);
 
 DREAM_END_DECLS
 #endif

@@ -3,7 +3,8 @@
 #include <string>
 #include "shell/address.h"
 
-namespace {
+namespace
+{
 
 shell_address_t parsed(const char *text)
 {
@@ -59,7 +60,8 @@ TEST(AddressParse, MissingPartsAreNamed)
 
 TEST(AddressParse, PortsOutsideOneTo65535AreRefused)
 {
-	for (const char *text : {"a@h:0", "a@h:65536", "a@h:-1", "a@h:", "a@h: 1", "a@h:1x", "a@h:99999999999999999999"})
+	for (const char *text :
+		{"a@h:0", "a@h:65536", "a@h:-1", "a@h:", "a@h: 1", "a@h:1x", "a@h:99999999999999999999"})
 		EXPECT_NE(refusal(text).find("port"), std::string::npos) << text;
 }
 
@@ -78,14 +80,15 @@ TEST(AddressParse, VeryLongTextIsRefused)
 
 TEST(AddressCheckName, NamesOfNodesAndOperatorsPass)
 {
-	for (const char *name : {"operator", "a", "counter@host", "counter@127.0.0.1", "counter@::1", "a.b_c-d@Host-1.x"})
+	for (const char *name :
+		{"operator", "a", "counter@host", "counter@127.0.0.1", "counter@::1", "a.b_c-d@Host-1.x"})
 		EXPECT_EQ(shell_address_check_name(name, nullptr), DREAM_OK) << name;
 }
 
 TEST(AddressCheckName, PathsAndOddCharactersAreRefused)
 {
-	for (const char *name : {"", ".", "..", ".hidden", "-rf", "a/b", "../a", "a@h/b", "Counter", "a b", "a@", "@h", "a@b@c",
-		     "a\n", "a@h\x1b", "\xc3\xa9", "a@\xc3\xa9", "a*", "a:b"})
+	for (const char *name : {"", ".", "..", ".hidden", "-rf", "a/b", "../a", "a@h/b", "Counter", "a b",
+		     "a@", "@h", "a@b@c", "a\n", "a@h\x1b", "\xc3\xa9", "a@\xc3\xa9", "a*", "a:b"})
 		EXPECT_EQ(shell_address_check_name(name, nullptr), DREAM_EINVAL) << name;
 }
 

@@ -13,7 +13,8 @@
 #include "shell/certcmd.h"
 #include "tempdir.h"
 
-namespace {
+namespace
+{
 
 struct Crt {
 	gnutls_x509_crt_t crt = nullptr;
@@ -25,7 +26,10 @@ struct Crt {
 		gnutls_x509_crt_init(&crt);
 		EXPECT_GE(gnutls_x509_crt_import(crt, &datum, GNUTLS_X509_FMT_PEM), 0) << path;
 	}
-	~Crt() { gnutls_x509_crt_deinit(crt); }
+	~Crt()
+	{
+		gnutls_x509_crt_deinit(crt);
+	}
 	Crt(const Crt &) = delete;
 
 	std::string dn(const char *oid) const
@@ -54,8 +58,9 @@ struct Crt {
 
 const int64_t day = 86400;
 
-class Certificate : public testing::Test {
-protected:
+class Certificate : public testing::Test
+{
+      protected:
 	TempDir dir;
 	node_diag_t diag = {};
 
@@ -83,12 +88,14 @@ struct End {
 	gnutls_session_t session = nullptr;
 	int code = -1;
 
-	End(unsigned flags, int fd, const std::string &authority, const std::string &crt, const std::string &key)
+	End(unsigned flags, int fd, const std::string &authority, const std::string &crt,
+		const std::string &key)
 	{
 		gnutls_certificate_allocate_credentials(&credentials);
 		gnutls_certificate_set_x509_trust_file(credentials, authority.c_str(), GNUTLS_X509_FMT_PEM);
 		EXPECT_GE(gnutls_certificate_set_x509_key_file(
-				  credentials, crt.c_str(), key.c_str(), GNUTLS_X509_FMT_PEM), 0);
+				  credentials, crt.c_str(), key.c_str(), GNUTLS_X509_FMT_PEM),
+			0);
 		gnutls_init(&session, flags);
 		gnutls_priority_set_direct(session, "NORMAL:-VERS-ALL:+VERS-TLS1.3", nullptr);
 		gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
@@ -117,7 +124,8 @@ struct End {
 TEST_F(Certificate, FilesAreTheirOwnersAlone)
 {
 	ASSERT_EQ(issue("counter@host", "node"), DREAM_OK) << diag.text;
-	for (const char *name : {"authority.pem", "authority-key.pem", "counter@host.pem", "counter@host-key.pem"})
+	for (const char *name :
+		{"authority.pem", "authority-key.pem", "counter@host.pem", "counter@host-key.pem"})
 		EXPECT_EQ(mode_of(dir / name), 0600u) << name;
 }
 
@@ -289,8 +297,10 @@ TEST_F(Certificate, BothEndsOfATls13SessionAcceptEachOther)
 	int fds[2];
 	ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	{
-		End server(GNUTLS_SERVER, fds[0], dir / "authority.pem", dir / "counter@host.pem", dir / "counter@host-key.pem");
-		End client(GNUTLS_CLIENT, fds[1], dir / "authority.pem", dir / "operator.pem", dir / "operator-key.pem");
+		End server(GNUTLS_SERVER, fds[0], dir / "authority.pem", dir / "counter@host.pem",
+			dir / "counter@host-key.pem");
+		End client(GNUTLS_CLIENT, fds[1], dir / "authority.pem", dir / "operator.pem",
+			dir / "operator-key.pem");
 		std::thread other([&] { server.shake(); });
 		client.shake();
 		other.join();

@@ -4,7 +4,8 @@
 #include "shell/credentials.h"
 #include "tempdir.h"
 
-namespace {
+namespace
+{
 
 void fill(const std::string &dir)
 {
@@ -18,8 +19,14 @@ struct Credentials {
 	node_diag_t diag = {};
 	int code;
 
-	explicit Credentials(const shell_options_t &options) { code = shell_credentials_find(&options, &c, &diag); }
-	~Credentials() { shell_credentials_fini(&c); }
+	explicit Credentials(const shell_options_t &options)
+	{
+		code = shell_credentials_find(&options, &c, &diag);
+	}
+	~Credentials()
+	{
+		shell_credentials_fini(&c);
+	}
 	Credentials(const Credentials &) = delete;
 };
 

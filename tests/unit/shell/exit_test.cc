@@ -4,7 +4,8 @@
 #include <string>
 #include "shell/exit.h"
 
-namespace {
+namespace
+{
 
 std::string line(const char *what, int code, const char *why, const char *remedy)
 {
@@ -45,7 +46,8 @@ TEST(ExitLine, SaysWhatWhyAndRemedy)
 
 TEST(ExitLine, ATextWithItsOwnRemedyGetsNoSecond)
 {
-	EXPECT_EQ(line("a", DREAM_EIO, "broken; repair it", "do something else"), "dream: a: broken; repair it\n");
+	EXPECT_EQ(line("a", DREAM_EIO, "broken; repair it", "do something else"),
+		"dream: a: broken; repair it\n");
 }
 
 TEST(ExitLine, TheCodeSpeaksWhenNoTextCame)
@@ -56,7 +58,8 @@ TEST(ExitLine, TheCodeSpeaksWhenNoTextCame)
 
 TEST(ExitLine, TextOfTheNodeCannotForgeLinesOrColours)
 {
-	EXPECT_EQ(line("a\nb", DREAM_EIO, "x\n\x1b[31mdream: ok", nullptr), "dream: a\\nb: x\\n\\x1b[31mdream: ok\n");
+	EXPECT_EQ(line("a\nb", DREAM_EIO, "x\n\x1b[31mdream: ok", nullptr),
+		"dream: a\\nb: x\\n\\x1b[31mdream: ok\n");
 }
 
 TEST(ExitLine, ALongCommandIsCut)

@@ -5,7 +5,8 @@
 #include "shell/history.h"
 #include "tempdir.h"
 
-namespace {
+namespace
+{
 
 std::vector<std::string> load(const std::string &path)
 {

@@ -6,7 +6,8 @@
 #include "shell/help.h"
 #include "shell/options.h"
 
-namespace {
+namespace
+{
 
 struct Options {
 	shell_options_t o = {};
@@ -18,9 +19,15 @@ struct Options {
 		args.insert(args.begin(), "dream");
 		code = shell_options_parse((int) args.size(), args.data(), &o, &diag);
 	}
-	~Options() { shell_options_fini(&o); }
+	~Options()
+	{
+		shell_options_fini(&o);
+	}
 	Options(const Options &) = delete;
-	std::string why() const { return diag.text; }
+	std::string why() const
+	{
+		return diag.text;
+	}
 };
 
 } // namespace
@@ -37,7 +44,7 @@ TEST(OptionsParse, ShellTakesAnAddress)
 
 TEST(OptionsParse, CommandsKeepTheirOrder)
 {
-	Options p({"-c", "apps", "counter@h:1", "--command", "procs", "-c=tree"});
+	Options p({"-c", "apps", "counter@h:1", "--command=procs", "-c", "tree"});
 	ASSERT_EQ(p.code, DREAM_OK) << p.why();
 	EXPECT_EQ(p.o.verb, SHELL_VERB_COMMANDS);
 	ASSERT_EQ(g_strv_length(p.o.commands), 3u);
@@ -156,7 +163,8 @@ TEST(OptionsHelp, TopicsAreThereInEverySpelling)
 TEST(HelpText, EveryExitStatusIsDocumented)
 {
 	std::string text = shell_help_text(nullptr);
-	for (const char *status : {"0 done", "1 the", "2 wrong", "3 cannot", "4 a", "5 not", "6 no", "7 timed"})
+	for (const char *status :
+		{"0 done", "1 the", "2 wrong", "3 cannot", "4 a", "5 not", "6 no", "7 timed"})
 		EXPECT_NE(text.find(status), std::string::npos) << status;
 }
 

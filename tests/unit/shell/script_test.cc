@@ -4,7 +4,8 @@
 #include <vector>
 #include "shell/script.h"
 
-namespace {
+namespace
+{
 
 struct Script {
 	std::vector<std::string> lines;

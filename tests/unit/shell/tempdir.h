@@ -17,9 +17,15 @@ struct TempDir {
 		std::string name = (std::filesystem::temp_directory_path() / "dream-shell-XXXXXX").string();
 		path = mkdtemp(name.data()) != nullptr ? name : "";
 	}
-	~TempDir() { std::filesystem::remove_all(path); }
+	~TempDir()
+	{
+		std::filesystem::remove_all(path);
+	}
 	TempDir(const TempDir &) = delete;
-	std::string operator/(const std::string &name) const { return path + "/" + name; }
+	std::string operator/(const std::string &name) const
+	{
+		return path + "/" + name;
+	}
 };
 
 inline unsigned mode_of(const std::string &path)

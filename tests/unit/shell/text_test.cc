@@ -3,12 +3,14 @@
 #include <string>
 #include "shell/text.h"
 
-namespace {
+namespace
+{
 
 const shell_style_t utf8 = {0, false, true, true};
 const shell_style_t ascii = {0, false, false, false};
 
-std::string put(const std::string &text, const shell_style_t &style = utf8, unsigned flags = SHELL_TEXT_ONE_LINE)
+std::string put(
+	const std::string &text, const shell_style_t &style = utf8, unsigned flags = SHELL_TEXT_ONE_LINE)
 {
 	g_autoptr(GString) out = g_string_new(nullptr);
 	shell_text_put(out, text.data(), text.size(), &style, flags);
@@ -33,7 +35,8 @@ std::string cut(const std::string &text, uint32_t width, const shell_style_t &st
 
 TEST(TextPut, OrdinaryTextPasses)
 {
-	EXPECT_EQ(put("gr\xc3\xbc\xc3\x9f \xe4\xb8\xad \xf0\x9f\x98\x80"), "gr\xc3\xbc\xc3\x9f \xe4\xb8\xad \xf0\x9f\x98\x80");
+	EXPECT_EQ(put("gr\xc3\xbc\xc3\x9f \xe4\xb8\xad \xf0\x9f\x98\x80"),
+		"gr\xc3\xbc\xc3\x9f \xe4\xb8\xad \xf0\x9f\x98\x80");
 }
 
 TEST(TextPut, EveryControlCharacterIsNeutralised)
@@ -45,18 +48,25 @@ TEST(TextPut, EveryControlCharacterIsNeutralised)
 	}
 	EXPECT_EQ(put("\x1b]0;title\x07"), "\\x1b]0;title\\x07");
 	EXPECT_EQ(put("\x7f"), "\\x7f");
-	EXPECT_EQ(put("a\rb"), "a\\x0d" "b");
+	EXPECT_EQ(put("a\rb"), "a\\x0d"
+			       "b");
 }
 
 TEST(TextPut, EightBitControlsAreNeutralisedInBothEncodings)
 {
-	EXPECT_EQ(put("\xc2\x9b" "31m"), "\\x9b31m");
-	EXPECT_EQ(put("\x9b" "31m"), "\\x9b31m");
+	EXPECT_EQ(put("\xc2\x9b"
+		      "31m"),
+		"\\x9b31m");
+	EXPECT_EQ(put("\x9b"
+		      "31m"),
+		"\\x9b31m");
 }
 
 TEST(TextPut, CharactersThatReorderALineAreNeutralised)
 {
-	EXPECT_EQ(put("a\xe2\x80\xae" "b"), "a\\u{202e}b");
+	EXPECT_EQ(put("a\xe2\x80\xae"
+		      "b"),
+		"a\\u{202e}b");
 	EXPECT_EQ(put("\xe2\x80\xa8"), "\\u{2028}");
 }
 
@@ -68,7 +78,10 @@ TEST(TextPut, LinesKeepNewlinesAndTabsButNoReturns)
 
 TEST(TextPut, BytesThatAreNotUtf8AreShownInHex)
 {
-	EXPECT_EQ(put("\xff\xfe" "a\xc3"), "\\xff\\xfe" "a\\xc3");
+	EXPECT_EQ(put("\xff\xfe"
+		      "a\xc3"),
+		"\\xff\\xfe"
+		"a\\xc3");
 	EXPECT_EQ(put("\xed\xa0\x80"), "\\xed\\xa0\\x80");
 	EXPECT_EQ(put(std::string("a\0b", 3)), "a\\x00b");
 }
