@@ -31,7 +31,7 @@ int shell_address_check_name(const char *name, node_diag_t *diag)
 
 static int parse_port(const char *text, uint16_t *ret_port, node_diag_t *diag)
 {
-	guint64 port;
+	guint64 port = 0;
 	if (!g_ascii_string_to_unsigned(text, 10, 1, 65535, &port, NULL))
 		return node_diag_set(diag, DREAM_EINVAL, "\"%s\" is not a port; use 1 to 65535", text);
 	*ret_port = (uint16_t) port;

@@ -78,7 +78,7 @@ static int read_timeout(const raw_t *raw, shell_options_t *options, node_diag_t 
 	options->timeout_ms = -1;
 	if (raw->timeout == NULL)
 		return DREAM_OK;
-	int64_t seconds;
+	int64_t seconds = 0;
 	int r = read_number("--timeout", raw->timeout, 0, SHELL_OPTIONS_TIMEOUT_MAX_S, &seconds, diag);
 	if (r == DREAM_OK)
 		options->timeout_ms = 1000 * (seconds > 0 ? seconds : SHELL_OPTIONS_TIMEOUT_MAX_S);

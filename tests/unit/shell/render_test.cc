@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 #include <string>
+#include <vector>
 #include "item.h"
 
 namespace
@@ -109,6 +110,32 @@ TEST(RenderText, BytesThatAreNoCborAreRefused)
 	EXPECT_EQ(shell_render_text(out, {broken, sizeof(broken)}, &style, &diag), DREAM_EPROTO);
 	EXPECT_EQ(shell_render_text(out, {broken, 0}, &style, &diag), DREAM_EPROTO);
 	EXPECT_EQ(out->len, 0u);
+}
+
+TEST(RenderText, DamagedItemsAreShownOrRefusedButNeverReadBeyond)
+{
+	const char *items[] = {R"({"form": "text", "text": "abc"})",
+		R"({"form": "table", "columns": ["a", "b"], "rows": [[1, "x"], [null, [2]]], "more": 3})",
+		R"({"form": "tree", "root": {"label": "r", "facts": {"k": 1}, "children": [_ {"label": "a"}]}})",
+		R"({"form": "facts", "facts": {_ "a": h'00', "b": 1.5}})",
+		R"({"form": "event", "event": "e", "data": {"a": 26101(["n@h", 1, 2])}})"};
+	shell_style_t style = to_terminal(20);
+	for (const char *notation : items) {
+		Item item(notation);
+		uint64_t size = item.value().size_bytes;
+		for (uint64_t at = 0; at < size * 8; at++) {
+			/* exactly as large as the item, so that the sanitizer sees every step too far */
+			std::vector<uint8_t> bytes(item.value().data, item.value().data + size);
+			bytes[at / 8] ^= (uint8_t) (1u << (at % 8));
+			g_autoptr(GString) out = g_string_new(nullptr);
+			shell_render_text(out, {bytes.data(), bytes.size()}, &style, nullptr);
+			shell_render_json(out, {bytes.data(), bytes.size()}, &style, nullptr);
+			for (gsize i = 0; i < out->len; i++)
+				ASSERT_TRUE((unsigned char) out->str[i] >= 0x20 || out->str[i] == '\n' ||
+					    out->str[i] == '\t')
+					<< notation << " bit " << at;
+		}
+	}
 }
 
 TEST(RenderText, AnAsciiTerminalGetsAsciiOnly)
