@@ -40,7 +40,7 @@ void mutate(std::vector<uint8_t> &item, std::mt19937 &random)
 void smoke(entry_t entry, const std::vector<std::vector<uint8_t>> &corpus)
 {
 	std::mt19937 random(8949);
-	for (int round = 0; round < 8000; round++) {
+	for (int round = 0; round < 30000; round++) {
 		std::vector<uint8_t> item = corpus[random() % corpus.size()];
 		for (unsigned i = random() % 6; i > 0; i--)
 			mutate(item, random);
