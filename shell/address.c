@@ -31,7 +31,7 @@ int shell_address_check_name(const char *name, node_diag_t *diag)
 
 static int parse_port(const char *text, uint16_t *ret_port, node_diag_t *diag)
 {
-	guint64 port = 0;
+	guint64 port;
 	if (!g_ascii_string_to_unsigned(text, 10, 1, 65535, &port, NULL))
 		return node_diag_set(diag, DREAM_EINVAL, "\"%s\" is not a port; use 1 to 65535", text);
 	*ret_port = (uint16_t) port;
@@ -69,7 +69,7 @@ int shell_address_parse(const char *text, shell_address_t *ret_address, node_dia
 		return node_diag_set(diag, DREAM_EINVAL, "no node's address; write NAME@HOST:PORT");
 
 	g_autofree char *host = NULL;
-	const char *port;
+	const char *port = NULL;
 	int r = split_host(at + 1, &host, &port, diag);
 	if (r < 0)
 		return r;
