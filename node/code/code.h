@@ -23,9 +23,16 @@ typedef struct node_kind {
 	} ops;
 } node_kind_t;
 
+/* One module name of a node: what all its generations share. */
+typedef struct node_code_module {
+	char name[65];
+	struct node_gen *current; /* atomic; holds a reference; NULL until one was made current */
+} node_code_module_t;
+
 /* One load of a module. Immutable but for the count. */
 typedef struct node_gen {
 	node_t *node;
+	node_code_module_t *module;
 	char name[65];
 	char vsn[65];
 	char sha256[65];   /* of the file, in hex */
@@ -38,15 +45,18 @@ typedef struct node_gen {
 	node_kind_t *kinds;
 	void *handle;      /* dlopen's */
 	void (*unload)(void);
+	GPtrArray *owned;  /* copies of what the kinds list */
 	uint64_t refs;     /* atomic: processes and registrations that refer to it */
 } node_gen_t;
 
-/** Opens the code room of a node: makes the cache directory.
- *  @cache_dir  lent; created 0700 if missing; NULL: a fresh private one under $XDG_RUNTIME_DIR or /tmp, removed by close
+/** Opens the code room of a node as node->code: makes a cache folder of its own.
+ *  @cache_dir  lent; created 0700 if missing; the folder made in it stays after close, for reading cores; NULL: a
+ *              fresh private one under $XDG_RUNTIME_DIR or /tmp, removed by close
  *  Errors    DREAM_EIO, DREAM_ENOMEM
  *  Thread    [boot] */
 int node_code_open(node_t *node, const char *cache_dir, node_diag_t *diag);
-/** Frees the table. Generations stay mapped (see docs/modules.md) unless @unmap. [boot], after all processes. */
+/** Calls the unload() of every generation, newest first, and frees the table. The code stays mapped (see
+ *  docs/modules.md) unless @unmap. NULL is allowed. [boot], after all processes. */
 void node_code_close(node_code_t *code, bool unmap);
 
 /** Verifies, copies, maps and adopts one file; it becomes no one's current version yet. The order: the file is a regular
@@ -60,18 +70,26 @@ void node_code_close(node_code_t *code, bool unmap);
 int node_code_load(node_code_t *code, const char *path, node_gen_t **ret_gen, node_diag_t *diag);
 
 /** Makes @gen the current version of its module: new processes start on it. One atomic store.
+ *  @gen      lent: the module takes a reference of its own
  *  Returns   the former current generation, a reference that is now yours, or NULL. [any] */
 node_gen_t *node_code_make_current(node_code_t *code, node_gen_t *gen);
 
 /** The current generation of a module with a reference that is yours; NULL if it is not loaded. [any] */
 node_gen_t *node_code_current_ref(node_code_t *code, const char *module);
 
-/** The same without a reference, O(1) from any generation of it: what a server compares with its own before each message.
- *  [any] */
-const node_gen_t *node_code_current_of_borrow(const node_gen_t *gen);
+/** The same without a reference, two loads from any generation of it: what a server compares with its own before
+ *  each message. NULL if none is current. [any] */
+static inline const node_gen_t *node_code_current_of_borrow(const node_gen_t *gen)
+{
+	return (const node_gen_t *) __atomic_load_n(&gen->module->current, __ATOMIC_ACQUIRE);
+}
 
-/** A kind by name; NULL if there is none. Dies with the generation. [any] */
+/** A process, server or supervisor by name, or else the application of that name (the two may share one); NULL if
+ *  there is none. Dies with the generation. [any] */
 const node_kind_t *node_code_kind_borrow(const node_gen_t *gen, const char *kind);
+
+/** An application by name; NULL if there is none. Dies with the generation. [any] */
+const node_kind_t *node_code_application_borrow(const node_gen_t *gen, const char *application);
 
 /** All generations, oldest first, each with a reference: unref each, free the array. [any] */
 GPtrArray *node_code_list(node_code_t *code);
