@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* counter 1.0.0: an application of one supervised server that adds up. README.md explains it. */
+#include <string.h>
+#include <dream/dream.h>
+
+/* What is said to the server, and what it keeps: each list makes a struct and its description. */
+#define COUNTER_ADD(F) F(i64, by)
+#define COUNTER_VALUE(F) F(i64, value)
+#define COUNTER_STATE(F) F(i64, value)
+DREAM_TYPE(counter_add, COUNTER_ADD);
+DREAM_TYPE(counter_value, COUNTER_VALUE);
+DREAM_STATE(counter_state, COUNTER_STATE, 1);
+
+/* The environment's key "start", an integer: described types are maps, so it is read as {"value": start}. */
+static int read_start(int64_t *ret_start)
+{
+	uint8_t item[32] = "\xa1\x65" "value"; /* the head of that map and its key, in CBOR */
+	const size_t head = 7;
+	dream_msg_t *start;
+	dream_msg_t *map;
+	counter_value_t value;
+
+	int r = dream_env_get("start", &start);
+	if (r < 0)
+		return r;
+	uint64_t size = dream_msg_size_bytes(start);
+	if (size <= sizeof(item) - head)
+		memcpy(item + head, dream_msg_data_borrow(start), size);
+	r = size <= sizeof(item) - head ? dream_msg_new(item, head + size, &map) : DREAM_ERANGE;
+	dream_msg_unref(start);
+	if (r < 0)
+		return r;
+	r = dream_msg_decode(map, NULL, &counter_value_type, &value);
+	dream_msg_unref(map);
+	if (r == DREAM_OK)
+		*ret_start = value.value;
+	return r;
+}
+
+static int counter_init(const dream_msg_t *args, void **ret_state)
+{
+	counter_state_t *s = *ret_state; /* zeroed by the node */
+	(void) args;
+	int r = read_start(&s->value);
+	return r == DREAM_ENOENT ? DREAM_OK : r;
+}
+
+static dream_next_t on_add(counter_state_t *s, const counter_add_t *add, counter_value_t *reply)
+{
+	if (__builtin_add_overflow(s->value, add->by, &s->value))
+		return DREAM_ERANGE; /* ends the server; its supervisor starts a new one */
+	reply->value = s->value;
+	return DREAM_REPLY;
+}
+DREAM_ON_CALL(on_add, "add", counter_state, counter_add, counter_value);
+
+static dream_next_t on_get(counter_state_t *s, const dream_unit_t *nothing, counter_value_t *reply)
+{
+	(void) nothing;
+	reply->value = s->value;
+	return DREAM_REPLY;
+}
+DREAM_ON_CALL(on_get, "get", counter_state, dream_unit, counter_value);
+
+/* The same without an answer. */
+static dream_next_t on_add_cast(counter_state_t *s, const counter_add_t *add)
+{
+	return __builtin_add_overflow(s->value, add->by, &s->value) ? DREAM_ERANGE : DREAM_NOREPLY;
+}
+DREAM_ON_CAST(on_add_cast, "add", counter_state, counter_add);
+
+DREAM_SERVER(counter, counter_state, .init = counter_init,
+	.calls = DREAM_HANDLERS(&on_add_handler, &on_get_handler),
+	.casts = DREAM_HANDLERS(&on_add_cast_handler));
+
+static const dream_child_t counter_child = {DREAM_SIZED(dream_child_t), .kind = "counter", .name = "counter"};
+DREAM_SUPERVISOR(counter_sup, .strategy = DREAM_ONE_FOR_ONE, .children = DREAM_CHILDREN(&counter_child));
+DREAM_APPLICATION(counter, .description = "adds up", .root = "counter_sup", .env = "{\"start\": 0}");
+
+DREAM_MODULE("counter", "1.0.0", &counter_app_kind, &counter_sup_kind, &counter_kind);
