@@ -113,9 +113,10 @@ static int kill_late(node_proc_t *parent, dream_pid_t child, node_call_slot_t *s
 	return node_proc_fail(parent, DREAM_ETIMEDOUT, "timeout");
 }
 
-static int await_init(node_proc_t *parent, const node_start_t *how, dream_pid_t child, node_call_slot_t *slot)
+static int await_init(node_proc_t *parent, int64_t timeout_ms, dream_pid_t child, node_call_slot_t *slot)
 {
-	int64_t timeout_ms = how->timeout_ms > 0 ? how->timeout_ms : DREAM_INFINITY;
+	if (timeout_ms <= 0)
+		timeout_ms = DREAM_INFINITY;
 	if (node_call_await(parent, slot, node_call_deadline(parent->node, timeout_ms)) < 0)
 		return kill_late(parent, child, slot);
 	if (slot->code >= 0) {
@@ -125,11 +126,10 @@ static int await_init(node_proc_t *parent, const node_start_t *how, dream_pid_t 
 	return node_proc_fail_take(parent, slot->code, slot->msg);
 }
 
-static int spawn_and_wait(node_proc_t *parent, const node_start_t *how, node_spawn_t *spawn, dream_pid_t *ret_pid)
+int node_start_spawn(node_proc_t *parent, node_spawn_t *spawn, int64_t timeout_ms, dream_pid_t *ret_pid)
 {
 	dream_pid_t child;
-	if (spawn->ops == &plain_ops)
-		return node_proc_spawn(parent->node, spawn, ret_pid);
+	spawn->parent = parent;
 	node_call_slot_t slot = {.ref = node_proc_new_ref(parent->node)};
 	node_sig_t *start = node_sig_new_take(
 		NODE_SIG_CALL, (dream_pid_t){0, 0, 0}, node_proc_pid(parent), slot.ref, NULL);
@@ -142,7 +142,7 @@ static int spawn_and_wait(node_proc_t *parent, const node_start_t *how, node_spa
 		return r;
 	}
 	spawn->self = NULL;
-	r = await_init(parent, how, child, &slot);
+	r = await_init(parent, timeout_ms, child, &slot);
 	if (r == DREAM_OK && ret_pid != NULL)
 		*ret_pid = child;
 	return r;
@@ -165,7 +165,8 @@ int node_start_kind(node_proc_t *parent, const node_start_t *how, dream_pid_t *r
 		return r;
 	}
 	void *self = spawn.self;
-	r = spawn_and_wait(parent, how, &spawn, ret_pid);
+	r = spawn.ops == &plain_ops ? node_proc_spawn(parent->node, &spawn, ret_pid)
+				    : node_start_spawn(parent, &spawn, how->timeout_ms, ret_pid);
 	bool spawned = spawn.self == NULL || (r == DREAM_OK && spawn.ops == &plain_ops);
 	if (!spawned) {
 		spawn.self = self;

@@ -26,5 +26,9 @@ typedef struct node_start {
  *  Thread    [process] */
 int node_start_kind(node_proc_t *parent, const node_start_t *how, dream_pid_t *ret_pid);
 
+/** Spawns @spawn (its members `parent` and `start` are set here) and waits until it acknowledges its start, as behaviours of the
+ *  node's own do. On DREAM_OK and whenever it was spawned, @spawn->self is taken and set to NULL. Errors as above. [process] */
+int node_start_spawn(node_proc_t *parent, node_spawn_t *spawn, int64_t timeout_ms, dream_pid_t *ret_pid);
+
 DREAM_END_DECLS
 #endif
