@@ -84,7 +84,7 @@ typedef struct node_cbor_reader {
 typedef struct node_cbor_head {
 	uint8_t major;
 	bool indefinite;
-	bool is_float; /* then `number` holds it, whatever its width was */
+	bool is_float;  /* then `number` holds it, whatever its width was */
 	uint64_t value; /* number, length, count, tag or simple value */
 	double number;
 } node_cbor_head_t;
@@ -133,8 +133,8 @@ int node_cbor_get_ref(node_cbor_reader_t *r, node_t *node, dream_ref_t *ret_ref)
 int node_cbor_get_item(node_cbor_reader_t *r, const uint8_t **ret_data, uint64_t *ret_size_bytes);
 
 /** The value of a text key in a map, borrowed. Errors DREAM_EDECODE no map, DREAM_ENOENT no such key. */
-int node_cbor_map_find(
-	const void *map, uint64_t size_bytes, const char *key, const uint8_t **ret_data, uint64_t *ret_size_bytes);
+int node_cbor_map_find(const void *map, uint64_t size_bytes, const char *key, const uint8_t **ret_data,
+	uint64_t *ret_size_bytes);
 
 DREAM_END_DECLS
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One walk over nested items serves checking and skipping. It keeps its own small stack instead of recursing: what it
- * reads comes from strangers, and it runs on the small stacks of processes. */
+/* One walk over nested items serves checking and skipping. It keeps its own small stack instead of
+ * recursing: what it reads comes from strangers, and it runs on the small stacks of processes. */
 #include "term/cbor_head.h"
 #include "term/utf8.h"
 
@@ -30,7 +30,8 @@ static int bad(const walk_t *w, int code, const char *what)
 static int push(walk_t *w, uint64_t left, bool is_map)
 {
 	if (w->depth == w->depth_max)
-		return node_diag_set(w->diag, DREAM_ELIMIT, "byte %zu: nested deeper than %u; send it in flatter parts",
+		return node_diag_set(w->diag, DREAM_ELIMIT,
+			"byte %zu: nested deeper than %u; send it in flatter parts",
 			(size_t) (w->r.at - w->start), NODE_MSG_DEPTH_MAX);
 	frame_t *frame = &w->frames[w->depth++];
 	frame->left = left;
@@ -80,7 +81,8 @@ static int pass_head(walk_t *w)
 	uint8_t initial;
 	uint64_t value;
 	if (!node_cbor_take_head(&w->r, &initial, &value))
-		return bad(w, DREAM_EDECODE, w->r.at >= w->r.end ? "it ends too early" : "no item begins here");
+		return bad(
+			w, DREAM_EDECODE, w->r.at >= w->r.end ? "it ends too early" : "no item begins here");
 	unsigned major = NODE_CBOR_MAJOR(initial);
 	bool endless = NODE_CBOR_INFO(initial) == NODE_CBOR_INDEFINITE;
 	switch (major) {
@@ -97,8 +99,8 @@ static int pass_head(walk_t *w)
 	}
 }
 
-/* Numbers below 24, simple values and short strings: most of what is passed. What it does not know, or does not
- * like, it leaves to pass_head(). */
+/* Numbers below 24, simple values and short strings: most of what is passed. What it does not know, or does
+ * not like, it leaves to pass_head(). */
 static inline bool pass_leaf(node_cbor_reader_t *r, bool check_text)
 {
 	if (r->at >= r->end)
@@ -161,8 +163,8 @@ static void begin(walk_t *w, node_cbor_reader_t r, unsigned depth_max, bool chec
 	w->depth_max = depth_max < NODE_MSG_DEPTH_MAX ? depth_max : NODE_MSG_DEPTH_MAX;
 }
 
-int node_cbor_check_within(
-	const void *data, uint64_t size_bytes, unsigned depth_max, uint64_t *ret_size_bytes, node_diag_t *diag)
+int node_cbor_check_within(const void *data, uint64_t size_bytes, unsigned depth_max,
+	uint64_t *ret_size_bytes, node_diag_t *diag)
 {
 	walk_t w;
 	begin(&w, node_cbor_read(data, size_bytes), depth_max, true, diag);
@@ -189,7 +191,8 @@ int node_cbor_check(const void *data, uint64_t size_bytes, node_diag_t *diag)
 	if (r < 0)
 		return r;
 	if (used != size_bytes)
-		return node_diag_set(diag, DREAM_EDECODE, "byte %zu: more follows after the item", (size_t) used);
+		return node_diag_set(
+			diag, DREAM_EDECODE, "byte %zu: more follows after the item", (size_t) used);
 	return DREAM_OK;
 }
 

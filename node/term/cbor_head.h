@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* cbor_head.h: the head of an item (RFC 8949 section 3), inline: nine of ten heads are one byte, and a call of
- * a process by another reads and writes some twenty of them. Of the room term only. */
+/* cbor_head.h: the head of an item (RFC 8949 section 3), inline: nine of ten heads are one byte, and a call
+ * of a process by another reads and writes some twenty of them. Of the room term only. */
 #ifndef NODE_TERM_CBOR_HEAD_H
 #define NODE_TERM_CBOR_HEAD_H
 #include "term/cbor.h"
 
 DREAM_BEGIN_DECLS
 
-#define NODE_CBOR_INFO(initial) ((initial) & 31u)
+#define NODE_CBOR_INFO(initial) ((initial) &31u)
 #define NODE_CBOR_MAJOR(initial) ((unsigned) (initial) >> 5)
 #define NODE_CBOR_INDEFINITE 31u
 #define NODE_CBOR_NULL 0xf6u
@@ -24,7 +24,8 @@ static inline uint64_t node_cbor_left(const node_cbor_reader_t *r)
 	return (uint64_t) (r->end - r->at);
 }
 
-/* Reads initial byte and argument; for an indefinite one the argument is 0. False: ended, reserved or a break. */
+/* Reads initial byte and argument; for an indefinite one the argument is 0. False: ended, reserved or a
+ * break. */
 static inline bool node_cbor_take_head(node_cbor_reader_t *r, uint8_t *ret_initial, uint64_t *ret_value)
 {
 	if (r->at >= r->end)
@@ -76,8 +77,8 @@ static inline void node_cbor_fail(node_cbor_writer_t *w, int code)
 }
 
 /** node_cbor_check_first() with the caller's own cap on nesting, for items that stand inside others. */
-int node_cbor_check_within(
-	const void *data, uint64_t size_bytes, unsigned depth_max, uint64_t *ret_size_bytes, node_diag_t *diag);
+int node_cbor_check_within(const void *data, uint64_t size_bytes, unsigned depth_max,
+	uint64_t *ret_size_bytes, node_diag_t *diag);
 
 /** Decimal digits of an integer item: @value, or -1 - @value; returns @ret_text. */
 const char *node_cbor_int_text(char ret_text[24], bool negative, uint64_t value);

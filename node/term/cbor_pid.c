@@ -17,8 +17,8 @@ static const char *name_of(const node_t *node, uint32_t number)
 		return node->name;
 	/* The hook changes nothing that a reader of the node could see. */
 	return node->hooks.node_name_borrow == NULL
-		? NULL
-		: node->hooks.node_name_borrow((node_t *) (uintptr_t) node, number);
+		       ? NULL
+		       : node->hooks.node_name_borrow((node_t *) (uintptr_t) node, number);
 }
 
 static void put_identity(node_cbor_writer_t *w, const node_t *node, uint64_t tag, identity_t who)

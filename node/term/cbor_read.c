@@ -83,8 +83,8 @@ bool node_cbor_take_break(node_cbor_reader_t *r)
 	return true;
 }
 
-/* Only the position is saved: to copy the whole reader would be one wide load right after two narrow stores, which
- * stalls the processor for longer than a head takes to read. */
+/* Only the position is saved: to copy the whole reader would be one wide load right after two narrow
+ * stores, which stalls the processor for longer than a head takes to read. */
 static inline int back(node_cbor_reader_t *r, const uint8_t *start, int code)
 {
 	r->at = start;
@@ -148,7 +148,8 @@ int node_cbor_get_null(node_cbor_reader_t *r)
 	return DREAM_OK;
 }
 
-static int get_string(node_cbor_reader_t *r, unsigned major, const uint8_t **ret_data, uint64_t *ret_size_bytes)
+static int get_string(
+	node_cbor_reader_t *r, unsigned major, const uint8_t **ret_data, uint64_t *ret_size_bytes)
 {
 	const uint8_t *start = r->at;
 	uint8_t initial;
@@ -218,8 +219,8 @@ static bool key_is(node_cbor_reader_t *r, const char *key)
 }
 
 /* Of equal keys the last counts, as in described types: two readers of one message must not disagree. */
-int node_cbor_map_find(
-	const void *map, uint64_t size_bytes, const char *key, const uint8_t **ret_data, uint64_t *ret_size_bytes)
+int node_cbor_map_find(const void *map, uint64_t size_bytes, const char *key, const uint8_t **ret_data,
+	uint64_t *ret_size_bytes)
 {
 	node_cbor_reader_t r = node_cbor_read(map, size_bytes);
 	uint64_t count;
@@ -244,8 +245,8 @@ int node_cbor_map_find(
 
 const char *node_cbor_kind_name(const node_cbor_reader_t *r)
 {
-	static const char *const names[] = {
-		"an integer", "an integer", "bytes", "a text", "an array", "a map", "a tag", "a simple value"};
+	static const char *const names[] = {"an integer", "an integer", "bytes", "a text", "an array",
+		"a map", "a tag", "a simple value"};
 	if (r->at >= r->end)
 		return "the end";
 	uint8_t initial = *r->at;

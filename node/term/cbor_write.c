@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The writer always writes the shortest head and the shortest float that keeps the value (RFC 8949 section 4.1,
- * preferred serialization), so equal values made by different nodes are equal bytes. */
+/* The writer always writes the shortest head and the shortest float that keeps the value (RFC 8949 section
+ * 4.1, preferred serialization), so equal values made by different nodes are equal bytes. */
 #include "term/cbor_head.h"
 
 #include "base/mem.h"
@@ -12,7 +12,8 @@ uint8_t *node_cbor_grow(node_cbor_writer_t *w, uint64_t size_bytes)
 {
 	if (w->error < 0)
 		return NULL;
-	if (size_bytes > NODE_MSG_SIZE_MAX || w->size_bytes + size_bytes > NODE_MSG_SIZE_MAX + NODE_CBOR_HEAD_MAX) {
+	if (size_bytes > NODE_MSG_SIZE_MAX ||
+		w->size_bytes + size_bytes > NODE_MSG_SIZE_MAX + NODE_CBOR_HEAD_MAX) {
 		node_cbor_fail(w, DREAM_ELIMIT);
 		return NULL;
 	}

@@ -21,7 +21,8 @@ static uint8_t *open_block(node_codec_arena_t *arena, uint64_t size_bytes)
 	uint64_t cap = size_bytes > BLOCK_LEAST_BYTES ? size_bytes : BLOCK_LEAST_BYTES;
 	if (cap > NODE_CODEC_ARENA_MAX - arena->total_bytes)
 		return NULL;
-	/* Zeroed by the allocator: large blocks come as fresh pages, which are zero and cost nothing until used. */
+	/* Zeroed by the allocator: large blocks come as fresh pages, which are zero and cost nothing until
+	 * used. */
 	node_codec_block_t *block = node_mem_zalloc(offsetof(node_codec_block_t, data) + cap);
 	if (block == NULL)
 		return NULL;
@@ -143,7 +144,8 @@ const char *node_codec_kind_name(const dream_field_t *field, char *buffer, size_
 	dream_field_t elem = node_codec_elem(field);
 	if (elem.kind == DREAM_TYPE_OPT || elem.kind == DREAM_TYPE_LIST)
 		return name; /* no such type; and no recursion on a table that was not checked */
-	snprintf(buffer, cap, "%s(%s)", name, node_codec_kind_name(&elem, inner_buffer, sizeof(inner_buffer)));
+	snprintf(
+		buffer, cap, "%s(%s)", name, node_codec_kind_name(&elem, inner_buffer, sizeof(inner_buffer)));
 	return buffer;
 }
 

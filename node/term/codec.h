@@ -8,7 +8,8 @@ DREAM_BEGIN_DECLS
 
 /* Where decoded texts, lists and nested blocks go. */
 typedef struct node_codec_mem {
-	void *(*alloc)(struct node_codec_mem *mem, uint64_t size_bytes); /* zeroed, 16-aligned; NULL: failed */
+	/* Zeroed and 16-aligned; NULL: failed. */
+	void *(*alloc)(struct node_codec_mem *mem, uint64_t size_bytes);
 	bool borrow_bytes; /* texts, bytes and terms point into the message instead of being copied */
 } node_codec_mem_t;
 
@@ -41,14 +42,16 @@ int node_codec_encode_tagged(node_cbor_writer_t *w, const node_t *node, const ch
 
 /** Decodes one item. Fields in the type's order are found without a search.
  *  @ret_value  type->size bytes, zeroed first; its content is undefined after a failure
- *  Errors    DREAM_EDECODE, DREAM_ERANGE: @diag names the path, "state.items[3].name"; DREAM_ENOMEM, DREAM_ELIMIT. [any] */
+ *  Errors    DREAM_EDECODE, DREAM_ERANGE: @diag names the path, "state.items[3].name"; DREAM_ENOMEM,
+ *            DREAM_ELIMIT. [any] */
 int node_codec_decode(node_cbor_reader_t *r, node_t *node, const dream_type_t *type, node_codec_mem_t *mem,
 	void *ret_value, node_diag_t *diag);
 
-/** Splits "tag" or ["tag", value]: the tag borrowed, and a reader on the payload (an empty one for "tag" or ["tag"]).
+/** Splits "tag" or ["tag", value]: the tag borrowed, and a reader on the payload, an empty one for "tag" or
+ *  ["tag"].
  *  Errors    DREAM_EDECODE any other item. [any] */
-int node_codec_split_tag(
-	const dream_msg_t *msg, const char **ret_tag, uint64_t *ret_tag_size, node_cbor_reader_t *ret_payload);
+int node_codec_split_tag(const dream_msg_t *msg, const char **ret_tag, uint64_t *ret_tag_size,
+	node_cbor_reader_t *ret_payload);
 
 /** Decodes a payload as node_codec_split_tag() leaves it: an empty one gives a zeroed value. */
 int node_codec_decode_payload(node_cbor_reader_t *payload, node_t *node, const dream_type_t *type,

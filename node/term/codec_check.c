@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A module's tables are code, so they are not hostile; but one that was made by hand or by another compiler may be
- * wrong, and everything else here trusts sizes and alignments blindly after this check. */
+/* A module's tables are code, so they are not hostile; but one that was made by hand or by another compiler
+ * may be wrong, and everything else here trusts sizes and alignments blindly after this check. */
 #include "term/codec_walk.h"
 
 #include "term/utf8.h"
@@ -26,8 +26,8 @@ static int wrong(const checker_t *c, const dream_type_t *type, const dream_field
 {
 	if (field == NULL)
 		return node_diag_set(c->diag, DREAM_ETYPE, "type %s: %s", type->name, what);
-	return node_diag_set(c->diag, DREAM_ETYPE, "type %s, field %s: %s; describe it with DREAM_TYPE", type->name,
-		field->name, what);
+	return node_diag_set(c->diag, DREAM_ETYPE, "type %s, field %s: %s; describe it with DREAM_TYPE",
+		type->name, field->name, what);
 }
 
 static bool is_name(const char *name)
@@ -83,7 +83,8 @@ static int check_element(
 
 static int check_opt(checker_t *c, const dream_type_t *type, const dream_field_t *field)
 {
-	int r = check_element(c, type, field, field->elem_kind, (layout_t){field->elem_size, field->elem_align});
+	int r = check_element(
+		c, type, field, field->elem_kind, (layout_t){field->elem_size, field->elem_align});
 	if (r < 0)
 		return r;
 	uint64_t size = node_codec_align((uint64_t) field->elem_align + field->elem_size, field->elem_align);
@@ -96,7 +97,8 @@ static int check_list(checker_t *c, const dream_type_t *type, const dream_field_
 {
 	if (field->size != sizeof(dream_list_t) || field->align != _Alignof(dream_list_t))
 		return wrong(c, type, field, "its size or alignment is not that of dream_list_t");
-	return check_element(c, type, field, field->elem_kind, (layout_t){field->elem_size, field->elem_align});
+	return check_element(
+		c, type, field, field->elem_kind, (layout_t){field->elem_size, field->elem_align});
 }
 
 static int check_field(checker_t *c, const dream_type_t *type, const dream_field_t *field)
@@ -137,7 +139,8 @@ static int check_struct_sum(checker_t *c, const dream_type_t *type)
 	if (type->n_fields == 0 && type->size <= 1 && type->align == 1)
 		return DREAM_OK;
 	if (type->align != align || type->size != node_codec_align(offset, align))
-		return wrong(c, type, NULL, "its fields do not add up to its size; were fields left out of the list?");
+		return wrong(c, type, NULL,
+			"its fields do not add up to its size; were fields left out of the list?");
 	return DREAM_OK;
 }
 
@@ -170,7 +173,8 @@ static int check_fields(checker_t *c, const dream_type_t *type)
 static int check_type(checker_t *c, const dream_type_t *type)
 {
 	if (type->struct_size < sizeof(dream_type_t))
-		return node_diag_set(c->diag, DREAM_ETYPE, "a type's description is too short; build it with this SDK");
+		return node_diag_set(
+			c->diag, DREAM_ETYPE, "a type's description is too short; build it with this SDK");
 	if (!is_name(type->name))
 		return node_diag_set(c->diag, DREAM_ETYPE, "a type's name is missing, too long or not UTF-8");
 	if (type->form > DREAM_FORM_VARIANT)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Writers list the fields in the type's order, so the field that is due is compared first: for values of the same
- * version of a type nothing is searched. A search goes forward from there and wraps round. */
+/* Writers list the fields in the type's order, so the field that is due is compared first: for values of
+ * the same version of a type nothing is searched. A search goes forward from there and wraps round. */
 #include "term/cbor_head.h"
 #include "term/codec_walk.h"
 
@@ -15,7 +15,7 @@ typedef struct decoder {
 typedef struct cursor {
 	const dream_type_t *type;
 	uint32_t index;
-	uint64_t offset;    /* where the field before it ended */
+	uint64_t offset;   /* where the field before it ended */
 	bool out_of_order; /* a field may come twice; until then each is met once, in fresh zeroes */
 } cursor_t;
 
@@ -24,7 +24,8 @@ static int decode_struct(decoder_t *d, const dream_type_t *type, uint8_t *at);
 
 static int mismatch(const decoder_t *d, const char *wanted)
 {
-	return node_diag_set(d->diag, DREAM_EDECODE, ": expected %s, found %s", wanted, node_cbor_kind_name(d->r));
+	return node_diag_set(
+		d->diag, DREAM_EDECODE, ": expected %s, found %s", wanted, node_cbor_kind_name(d->r));
 }
 
 static int no_memory(const decoder_t *d, int code)
@@ -294,7 +295,8 @@ static const dream_field_t *search(cursor_t *c, const uint8_t *key, uint64_t siz
 	return NULL;
 }
 
-static inline const dream_field_t *find_field(cursor_t *c, const uint8_t *key, uint64_t size, uint64_t *ret_offset)
+static inline const dream_field_t *find_field(
+	cursor_t *c, const uint8_t *key, uint64_t size, uint64_t *ret_offset)
 {
 	if (c->index < c->type->n_fields && name_is(c->type->fields[c->index].name, key, size)) {
 		const dream_field_t *field = &c->type->fields[c->index];
@@ -374,8 +376,8 @@ static inline const uint8_t *plain_value(
 	return NULL;
 }
 
-/* The fields that come in order with plain values, which is most of most messages. The general way goes through
- * d->r for every head, and waiting for those stores was half of the time of a small struct. */
+/* The fields that come in order with plain values, which is most of most messages. The general way goes
+ * through d->r for every head, and waiting for those stores was half of the time of a small struct. */
 static uint64_t decode_run(decoder_t *d, cursor_t *c, uint64_t left, uint8_t *base)
 {
 	const uint8_t *at = d->r->at, *end = d->r->end;
@@ -407,7 +409,8 @@ static int decode_case(decoder_t *d, const dream_field_t *chosen, uint64_t count
 	if (count == 1 || (endless && node_cbor_take_break(d->r)))
 		return DREAM_OK; /* the payload stays zero, like any other thing that is missing */
 	if (count != 2 && !endless)
-		return node_diag_set(d->diag, DREAM_EDECODE, ": a case has one value, not %zu", (size_t) count - 1);
+		return node_diag_set(
+			d->diag, DREAM_EDECODE, ": a case has one value, not %zu", (size_t) count - 1);
 	int r = decode_struct(d, chosen->sub, at);
 	if (r < 0)
 		return r;

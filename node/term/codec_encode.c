@@ -42,7 +42,8 @@ static void put_integer(node_cbor_writer_t *w, uint32_t kind, const void *at)
 static int encode_text(encoder_t *e, const dream_text_t *text)
 {
 	if (!node_utf8_valid(text->data, text->size_bytes))
-		return node_diag_set(e->diag, DREAM_EINVAL, ": the text is not UTF-8; use bytes for other data");
+		return node_diag_set(
+			e->diag, DREAM_EINVAL, ": the text is not UTF-8; use bytes for other data");
 	node_cbor_put_text_n(e->w, text->data, text->size_bytes);
 	return DREAM_OK;
 }
@@ -157,7 +158,8 @@ static int encode_field(encoder_t *e, const dream_field_t *field, const uint8_t 
 		node_cbor_put_f64(e->w, *(const double *) (const void *) at);
 		return DREAM_OK;
 	case DREAM_TYPE_BOOL:
-		node_cbor_put_bool(e->w, *at != 0); /* as a byte: a stray value in a bool is no undefined behaviour */
+		node_cbor_put_bool(
+			e->w, *at != 0); /* as a byte: a stray value in a bool is no undefined behaviour */
 		return DREAM_OK;
 	case DREAM_TYPE_BYTES:
 		node_cbor_put_bytes(e->w, bytes->data, bytes->size_bytes);
@@ -189,8 +191,8 @@ static int encode_struct(encoder_t *e, const dream_type_t *type, const uint8_t *
 	return DREAM_OK;
 }
 
-static int encode_at_depth(node_cbor_writer_t *w, const node_t *node, const dream_type_t *type, const void *value,
-	unsigned depth, node_diag_t *diag)
+static int encode_at_depth(node_cbor_writer_t *w, const node_t *node, const dream_type_t *type,
+	const void *value, unsigned depth, node_diag_t *diag)
 {
 	encoder_t e = {w, node, diag, depth};
 	int r = encode_struct(&e, type, value);
@@ -209,8 +211,8 @@ int node_codec_encode(node_cbor_writer_t *w, const node_t *node, const dream_typ
 	return encode_at_depth(w, node, type, value, 0, diag);
 }
 
-int node_codec_encode_tagged(node_cbor_writer_t *w, const node_t *node, const char *tag, const dream_type_t *type,
-	const void *value, node_diag_t *diag)
+int node_codec_encode_tagged(node_cbor_writer_t *w, const node_t *node, const char *tag,
+	const dream_type_t *type, const void *value, node_diag_t *diag)
 {
 	if (tag == NULL)
 		return encode_at_depth(w, node, type, value, 0, diag);

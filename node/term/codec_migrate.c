@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Both values are in memory and trusted; what may not fit is the meaning. Nothing is converted with a silent loss:
- * a number that does not fit, or a fraction that would vanish, ends the upgrade of that state. */
+/* Both values are in memory and trusted; what may not fit is the meaning. Nothing is converted with a
+ * silent loss: a number that does not fit, or a fraction that would vanish, ends the upgrade of that state. */
 #include "term/cbor_head.h"
 #include "term/codec_walk.h"
 
@@ -85,8 +85,8 @@ static bool float_to_integer(uint32_t kind, void *slot, double value)
 	return store_integer(kind, slot, negative, negative ? (uint64_t) (int64_t) value : (uint64_t) value);
 }
 
-static int move_integer(migration_t *m, const dream_field_t *from, const void *old, const dream_field_t *to,
-	void *slot)
+static int move_integer(
+	migration_t *m, const dream_field_t *from, const void *old, const dream_field_t *to, void *slot)
 {
 	uint64_t bits = node_codec_load_int(from->kind, old);
 	bool negative = node_codec_is_signed(from->kind) && (int64_t) bits < 0;
@@ -98,13 +98,14 @@ static int move_integer(migration_t *m, const dream_field_t *from, const void *o
 	return does_not_fit(m, node_cbor_int_text(text, negative, negative ? ~bits : bits), from, to);
 }
 
-static int move_number(migration_t *m, const dream_field_t *from, const void *old, const dream_field_t *to,
-	void *slot)
+static int move_number(
+	migration_t *m, const dream_field_t *from, const void *old, const dream_field_t *to, void *slot)
 {
 	if (node_codec_is_integer(from->kind))
 		return move_integer(m, from, old, to, slot);
 	double value = load_float(from->kind, old);
-	bool fits = is_float(to->kind) ? store_float(to->kind, slot, value) : float_to_integer(to->kind, slot, value);
+	bool fits = is_float(to->kind) ? store_float(to->kind, slot, value)
+				       : float_to_integer(to->kind, slot, value);
 	if (fits)
 		return DREAM_OK;
 	char text[40];
@@ -133,8 +134,8 @@ static int move_string(migration_t *m, const dream_bytes_t *old, dream_bytes_t *
 	return code < 0 ? no_memory(m, code) : DREAM_OK;
 }
 
-static int move_list(migration_t *m, const dream_field_t *from, const dream_list_t *old, const dream_field_t *to,
-	dream_list_t *slot)
+static int move_list(migration_t *m, const dream_field_t *from, const dream_list_t *old,
+	const dream_field_t *to, dream_list_t *slot)
 {
 	dream_field_t from_elem = node_codec_elem(from), to_elem = node_codec_elem(to);
 	if (to_elem.size > 0 && old->count > UINT64_MAX / to_elem.size)
@@ -155,9 +156,10 @@ static int move_list(migration_t *m, const dream_field_t *from, const dream_list
 	return DREAM_OK;
 }
 
-/* From T or from opt(T). An opt(T) never becomes a T: what absence should mean then is for the author to say. */
-static int move_to_opt(migration_t *m, const dream_field_t *from, const uint8_t *old, const dream_field_t *to,
-	uint8_t *slot)
+/* From T or from opt(T). An opt(T) never becomes a T: what absence should mean then is for the author to
+ * say. */
+static int move_to_opt(
+	migration_t *m, const dream_field_t *from, const uint8_t *old, const dream_field_t *to, uint8_t *slot)
 {
 	dream_field_t from_elem = *from, to_elem = node_codec_elem(to);
 	if (from->kind == DREAM_TYPE_OPT) {
@@ -170,8 +172,8 @@ static int move_to_opt(migration_t *m, const dream_field_t *from, const uint8_t 
 	return move_field(m, &from_elem, old, &to_elem, slot + node_codec_opt_offset(to));
 }
 
-static int move_same_kind(migration_t *m, const dream_field_t *from, const void *old, const dream_field_t *to,
-	void *slot)
+static int move_same_kind(
+	migration_t *m, const dream_field_t *from, const void *old, const dream_field_t *to, void *slot)
 {
 	switch (from->kind) {
 	case DREAM_TYPE_BOOL:
@@ -194,8 +196,8 @@ static int move_same_kind(migration_t *m, const dream_field_t *from, const void 
 	}
 }
 
-static int move_field(migration_t *m, const dream_field_t *from, const uint8_t *old, const dream_field_t *to,
-	uint8_t *slot)
+static int move_field(
+	migration_t *m, const dream_field_t *from, const uint8_t *old, const dream_field_t *to, uint8_t *slot)
 {
 	if (to->kind == DREAM_TYPE_OPT)
 		return move_to_opt(m, from, old, to, slot);
@@ -226,14 +228,15 @@ static int move_variant(migration_t *m, const dream_type_t *from_type, const uin
 	if (which == 0)
 		return DREAM_OK; /* unset stays unset */
 	if (which > from_type->n_fields)
-		return node_diag_set(m->diag, DREAM_ECODECHANGE, ": the variant %s is set to a case it does not have",
-			from_type->name);
+		return node_diag_set(m->diag, DREAM_ECODECHANGE,
+			": the variant %s is set to a case it does not have", from_type->name);
 	const dream_field_t *from = &from_type->fields[which - 1];
 	uint64_t offset;
 	const dream_field_t *to = find(to_type, from->name, &offset);
 	if (to == NULL)
 		return node_diag_set(m->diag, DREAM_ECODECHANGE,
-			": the case %s is gone from %s; keep it or write code_change", from->name, to_type->name);
+			": the case %s is gone from %s; keep it or write code_change", from->name,
+			to_type->name);
 	*(uint32_t *) (void *) at = (uint32_t) (to - to_type->fields) + 1;
 	int r = move_struct(m, from->sub, old + node_codec_union_offset(from_type), to->sub,
 		at + node_codec_union_offset(to_type));

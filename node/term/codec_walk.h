@@ -16,8 +16,8 @@ static inline uint64_t node_codec_align(uint64_t offset, uint32_t align)
 	return (offset + align - 1) & ~((uint64_t) align - 1);
 }
 
-/* Of the union in { uint32_t which; union as; }: the struct's alignment is the larger of the two members', and the
- * union follows at the first multiple of it after four bytes, which is that alignment itself. */
+/* Of the union in { uint32_t which; union as; }: the struct's alignment is the larger of the two members',
+ * and the union follows at the first multiple of it after four bytes, which is that alignment itself. */
 static inline uint64_t node_codec_union_offset(const dream_type_t *type)
 {
 	return type->align;
@@ -32,8 +32,8 @@ static inline uint64_t node_codec_opt_offset(const dream_field_t *field)
 /* What an opt or a list holds, as a field of its own. */
 static inline dream_field_t node_codec_elem(const dream_field_t *field)
 {
-	dream_field_t elem = {
-		field->name, field->elem_kind, field->elem_size, field->elem_align, DREAM_TYPE_NONE, 0, 0, field->sub};
+	dream_field_t elem = {field->name, field->elem_kind, field->elem_size, field->elem_align,
+		DREAM_TYPE_NONE, 0, 0, field->sub};
 	return elem;
 }
 
@@ -104,11 +104,12 @@ static inline uint64_t node_codec_load_int(uint32_t kind, const void *slot)
 	}
 }
 
-/** Puts a piece of a path before the text that is there: "[3]", ".name", the type at last. Made while a failure
- *  returns, so a success pays nothing for paths. Returns @code. */
+/** Puts a piece of a path before the text that is there: "[3]", ".name", the type at last. Made while a
+ *  failure returns, so a success pays nothing for paths. Returns @code. */
 DREAM_PRINTF(3, 4) int node_codec_path(node_diag_t *diag, int code, const char *format, ...);
 
-/** Memory for @size_bytes (not 0) from @mem, or NULL with *ret_code DREAM_ENOMEM or, at the arena's cap, DREAM_ELIMIT. */
+/** Memory for @size_bytes (not 0) from @mem, or NULL with *ret_code DREAM_ENOMEM or, at the arena's cap,
+ *  DREAM_ELIMIT. */
 void *node_codec_alloc(node_codec_mem_t *mem, uint64_t size_bytes, int *ret_code);
 
 /** A copy of those bytes; NULL with DREAM_OK for none at all. */

@@ -75,7 +75,8 @@ static bool next_text_is(node_cbor_reader_t *r, const char *text)
 {
 	const char *found;
 	uint64_t size;
-	return node_cbor_get_text(r, &found, &size) == 0 && size == strlen(text) && memcmp(found, text, size) == 0;
+	return node_cbor_get_text(r, &found, &size) == 0 && size == strlen(text) &&
+	       memcmp(found, text, size) == 0;
 }
 
 bool node_msg_is_text(const dream_msg_t *msg, const char *text)

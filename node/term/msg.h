@@ -32,8 +32,8 @@ dream_msg_t *node_msg_copy_null(void);
 /** A text item. NULL: out of memory. [any] */
 dream_msg_t *node_msg_text(const char *text);
 
-/** An item from a printf-like template in diagnostic notation (notation.h); for fixed texts of the node's own,
- *  a syntax error is a bug and aborts. NULL: out of memory. [any] */
+/** An item from a printf-like template in diagnostic notation (notation.h); for fixed texts of the node's
+ *  own, a syntax error is a bug and aborts. NULL: out of memory. [any] */
 DREAM_PRINTF(1, 2) dream_msg_t *node_msg_printf(const char *format, ...);
 
 /** True if the whole item is the text @text. NULL is not. [any] */

@@ -9,7 +9,8 @@ typedef node_notation_out_t out_t;
 
 static bool json_item(out_t *out);
 
-/* base64url without padding (RFC 4648 section 5), of any run of bytes: @held and @pool carry over between chunks. */
+/* base64url without padding (RFC 4648 section 5), of any run of bytes: @held and @pool carry over between
+ * chunks. */
 typedef struct base64 {
 	GString *text;
 	uint32_t pool;
@@ -54,8 +55,8 @@ static bool json_string(out_t *out, const node_cbor_head_t *head)
 		ok = string_part(out, &base64, head->major, head->value);
 	while (ok && head->indefinite && !node_cbor_take_break(&out->r)) {
 		node_cbor_head_t chunk;
-		ok = node_cbor_next(&out->r, &chunk) == 0 && chunk.major == head->major && !chunk.indefinite &&
-		     string_part(out, &base64, chunk.major, chunk.value);
+		ok = node_cbor_next(&out->r, &chunk) == 0 && chunk.major == head->major &&
+		     !chunk.indefinite && string_part(out, &base64, chunk.major, chunk.value);
 	}
 	base64_end(&base64);
 	g_string_append_c(out->text, '"');
@@ -115,7 +116,8 @@ static bool json_headed(out_t *out, const node_cbor_head_t *head)
 	switch (head->major) {
 	case NODE_CBOR_UINT:
 	case NODE_CBOR_NINT:
-		g_string_append(out->text, node_cbor_int_text(digits, head->major == NODE_CBOR_NINT, head->value));
+		g_string_append(
+			out->text, node_cbor_int_text(digits, head->major == NODE_CBOR_NINT, head->value));
 		return true;
 	case NODE_CBOR_BYTES:
 	case NODE_CBOR_TEXT:

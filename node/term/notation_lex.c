@@ -6,7 +6,8 @@
 #include <math.h>
 #include "term/utf8.h"
 
-#define DIGITS_MAX 1024 /* of one number; a float never needs more, and a longer integer is better sent as bytes */
+#define DIGITS_MAX                                                                                           \
+	1024 /* of one number; a float never needs more, and a longer integer is better sent as bytes */
 
 int node_notation_fail(const node_notation_lex_t *lex, const char *what)
 {
@@ -152,7 +153,8 @@ static int take_escape(node_notation_lex_t *lex)
 		if (r < 0)
 			return r;
 	} else {
-		return node_notation_fail(lex, "unknown escape; known are \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX");
+		return node_notation_fail(
+			lex, "unknown escape; known are \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX");
 	}
 	uint8_t bytes[4];
 	node_cbor_put_item(lex->w, bytes, node_utf8_put(bytes, code_point));
@@ -163,7 +165,8 @@ static int take_character(node_notation_lex_t *lex)
 {
 	const uint8_t *at = (const uint8_t *) lex->at;
 	if (*at < 0x20)
-		return node_notation_fail(lex, "a control character in a text; write it as \\n, \\t or \\uXXXX");
+		return node_notation_fail(
+			lex, "a control character in a text; write it as \\n, \\t or \\uXXXX");
 	unsigned size = node_utf8_sequence(at, left(lex));
 	if (size == 0)
 		return node_notation_fail(lex, "this is not UTF-8");
@@ -204,8 +207,8 @@ static int base64_value(char c)
 	return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
 }
 
-/* Digits of @bits each, up to the quote; whole bytes are written as they fill. Left-over bits must be less than a
- * digit's and zero, so that one byte string has few spellings and a lost digit is noticed. */
+/* Digits of @bits each, up to the quote; whole bytes are written as they fill. Left-over bits must be less
+ * than a digit's and zero, so that one byte string has few spellings and a lost digit is noticed. */
 static int take_digits(node_notation_lex_t *lex, int (*value_of)(char), unsigned bits, const char *what)
 {
 	uint32_t pool = 0;
@@ -356,13 +359,14 @@ static int put_float(node_notation_lex_t *lex, const char *start)
 
 static unsigned take_base(node_notation_lex_t *lex)
 {
-	return node_notation_take(lex, "0x") ? 16
+	return node_notation_take(lex, "0x")   ? 16
 	       : node_notation_take(lex, "0o") ? 8
 	       : node_notation_take(lex, "0b") ? 2
 					       : 10;
 }
 
-static int take_tag(node_notation_lex_t *lex, const char *digits, unsigned base, bool *ret_is_tag, uint64_t *ret_tag)
+static int take_tag(
+	node_notation_lex_t *lex, const char *digits, unsigned base, bool *ret_is_tag, uint64_t *ret_tag)
 {
 	if (!to_u64(digits, (uint64_t) (lex->at - digits), base, ret_tag))
 		return node_notation_fail(lex, "a tag has at most 64 bits");

@@ -21,7 +21,8 @@ static inline bool node_notation_is_full(const node_notation_out_t *out)
 }
 
 /* Each appends one value and returns false for malformed input. */
-/** The characters of a text without its quotes, escaped as JSON does; also those that would move a terminal's cursor. */
+/** The characters of a text without its quotes, escaped as JSON does; also those that would move a
+ *  terminal's cursor. */
 bool node_notation_out_chars(node_notation_out_t *out, const uint8_t *data, uint64_t size_bytes);
 /** Hexadecimal digits. */
 void node_notation_out_hex(node_notation_out_t *out, const uint8_t *data, uint64_t size_bytes);

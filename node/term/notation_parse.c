@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A recursive descent that writes CBOR as it goes. The head of an array or map is put in front once its items are
- * counted, which moves them; with nesting capped at 128 that stays linear enough for what people type. */
+/* A recursive descent that writes CBOR as it goes. The head of an array or map is put in front once its
+ * items are counted, which moves them; with nesting capped at 128 that stays linear enough for what people
+ * type. */
 #include "term/notation.h"
 
 #include "term/notation_lex.h"
@@ -12,7 +13,8 @@ static int parse_item(lex_t *lex);
 static int open_bracket(lex_t *lex)
 {
 	if (++lex->depth > NODE_MSG_DEPTH_MAX)
-		return node_diag_set(lex->diag, DREAM_ELIMIT, "the term is nested deeper than %u", NODE_MSG_DEPTH_MAX);
+		return node_diag_set(
+			lex->diag, DREAM_ELIMIT, "the term is nested deeper than %u", NODE_MSG_DEPTH_MAX);
 	return node_notation_skip_space(lex);
 }
 
@@ -134,7 +136,8 @@ static int parse_tagged(lex_t *lex, uint64_t tag)
 	if (r < 0)
 		return r;
 	lex->depth--;
-	return node_notation_take(lex, ")") ? DREAM_OK : node_notation_fail(lex, "expected ')' after the tagged item");
+	return node_notation_take(lex, ")") ? DREAM_OK
+					    : node_notation_fail(lex, "expected ')' after the tagged item");
 }
 
 static int parse_number(lex_t *lex)
@@ -177,7 +180,8 @@ static int parse_word(lex_t *lex)
 	else if (node_notation_take_word(lex, "-Infinity"))
 		number = -__builtin_inf();
 	else
-		return node_notation_fail(lex, "expected a term: a number, a \"text\", h'bytes', [ ], { }, true, null …");
+		return node_notation_fail(
+			lex, "expected a term: a number, a \"text\", h'bytes', [ ], { }, true, null …");
 	node_cbor_put_f64(lex->w, number);
 	return DREAM_OK;
 }

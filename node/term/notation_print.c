@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Nothing is checked beforehand: a large message that is shown cut to a line costs what the line costs. If the
- * bytes turn out to be malformed, what was printed is taken back and they are shown as bytes. */
+/* Nothing is checked beforehand: a large message that is shown cut to a line costs what the line costs. If
+ * the bytes turn out to be malformed, what was printed is taken back and they are shown as bytes. */
 #include "term/notation.h"
 
 #include <math.h>
@@ -183,7 +183,9 @@ static void print_simple(GString *text, const node_cbor_head_t *head)
 	else if (isfinite(head->number))
 		node_notation_out_float(text, head->number);
 	else
-		g_string_append(text, isnan(head->number) ? "NaN" : head->number > 0 ? "Infinity" : "-Infinity");
+		g_string_append(text, isnan(head->number) ? "NaN"
+				      : head->number > 0  ? "Infinity"
+							  : "-Infinity");
 }
 
 static bool print_headed(out_t *out, const node_cbor_head_t *head)
@@ -192,11 +194,13 @@ static bool print_headed(out_t *out, const node_cbor_head_t *head)
 	switch (head->major) {
 	case NODE_CBOR_UINT:
 	case NODE_CBOR_NINT:
-		g_string_append(out->text, node_cbor_int_text(digits, head->major == NODE_CBOR_NINT, head->value));
+		g_string_append(
+			out->text, node_cbor_int_text(digits, head->major == NODE_CBOR_NINT, head->value));
 		return true;
 	case NODE_CBOR_BYTES:
 	case NODE_CBOR_TEXT:
-		return head->indefinite ? print_chunks(out, head->major) : print_string(out, head->major, head->value);
+		return head->indefinite ? print_chunks(out, head->major)
+					: print_string(out, head->major, head->value);
 	case NODE_CBOR_ARRAY:
 	case NODE_CBOR_MAP:
 		return print_container(out, head);

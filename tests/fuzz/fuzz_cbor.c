@@ -24,7 +24,8 @@ int dream_fuzz_cbor(const uint8_t *data, size_t size_bytes)
 	DREAM_FUZZ_MUST(g_utf8_validate(text->str, (gssize) text->len, NULL));
 	g_string_truncate(text, 0);
 	node_notation_print(text, data, size_bytes, 20);
-	DREAM_FUZZ_MUST(g_utf8_validate(text->str, (gssize) text->len, NULL) && text->len <= 20 + strlen("…"));
+	DREAM_FUZZ_MUST(
+		g_utf8_validate(text->str, (gssize) text->len, NULL) && text->len <= 20 + strlen("…"));
 	g_string_truncate(text, 0);
 	node_notation_print(text, data, size_bytes, 0);
 	DREAM_FUZZ_MUST(g_utf8_validate(text->str, (gssize) text->len, NULL));

@@ -12,12 +12,14 @@ DREAM_VARIANT(shape, SHAPE);
 DREAM_TYPE(add, ADD);
 #define SMALL(F) F(i8, a) F(u8, b) F(f32, c) F(bool, d)
 DREAM_TYPE(small, SMALL);
-#define BAG(F) F(list(struct(item)), items) F(opt(i32), limit) F(struct(shape), shape) F(term, extra) F(bytes, raw)
+#define BAG(F)                                                                                               \
+	F(list(struct(item)), items) F(opt(i32), limit) F(struct(shape), shape) F(term, extra) F(bytes, raw)
 DREAM_TYPE(bag, BAG);
 #define OWNER(F) F(pid, owner) F(ref, monitor)
 DREAM_TYPE(owner, OWNER);
 
-namespace {
+namespace
+{
 
 int fake_number(node_t *, const char *name, uint64_t size, uint32_t *ret_number)
 {
@@ -34,8 +36,9 @@ const char *fake_name(node_t *, uint32_t number)
 	return number == 3 ? "other@host" : nullptr;
 }
 
-class Codec : public testing::Test {
-protected:
+class Codec : public testing::Test
+{
+      protected:
 	void SetUp() override
 	{
 		strcpy(node.name, "me@host");
@@ -44,11 +47,15 @@ protected:
 		node.hooks.node_name_borrow = fake_name;
 		node_codec_arena_init(&arena, false);
 	}
-	void TearDown() override { node_codec_arena_fini(&arena); }
+	void TearDown() override
+	{
+		node_codec_arena_fini(&arena);
+	}
 
 	template <class T> int decode(const std::vector<uint8_t> &item, const dream_type_t *type, T *ret)
 	{
-		std::unique_ptr<uint8_t[]> exact(new uint8_t[item.size()]); /* so that ASan sees every overrun */
+		std::unique_ptr<uint8_t[]> exact(
+			new uint8_t[item.size()]); /* so that ASan sees every overrun */
 		std::copy(item.begin(), item.end(), exact.get());
 		node_cbor_reader_t r = node_cbor_read(exact.get(), item.size());
 		return node_codec_decode(&r, &node, type, &arena.mem, ret, &diag);
@@ -79,9 +86,10 @@ std::string str(dream_text_t text)
 	return std::string(text.data == nullptr ? "" : text.data, text.size_bytes);
 }
 
-const char full_bag[] = "{\"items\": [{\"name\": \"nut\", \"count\": 3}, {\"name\": \"bolt\", \"count\": 65535}], "
-			"\"limit\": -5, \"shape\": [\"one\", {\"name\": \"x\", \"count\": 1}], \"extra\": [1, null], "
-			"\"raw\": h'00ff'}";
+const char full_bag[] =
+	"{\"items\": [{\"name\": \"nut\", \"count\": 3}, {\"name\": \"bolt\", \"count\": 65535}], "
+	"\"limit\": -5, \"shape\": [\"one\", {\"name\": \"x\", \"count\": 1}], \"extra\": [1, null], "
+	"\"raw\": h'00ff'}";
 
 } // namespace
 
@@ -124,7 +132,9 @@ TEST_F(Codec, AMessageCutAtAnyByteDoesNotDecode)
 TEST_F(Codec, UnknownKeysAreSkippedAndMissingOnesStayZero)
 {
 	item_t item;
-	ASSERT_EQ(decode("{\"colour\": {\"r\": [1]}, 7: 8, (_ \"na\", \"me\"): 1, \"count\": 2}", &item_type, &item), 0);
+	ASSERT_EQ(decode("{\"colour\": {\"r\": [1]}, 7: 8, (_ \"na\", \"me\"): 1, \"count\": 2}", &item_type,
+			  &item),
+		0);
 	EXPECT_EQ(item.count, 2);
 	EXPECT_EQ(item.name.size_bytes, 0u);
 }
@@ -132,7 +142,8 @@ TEST_F(Codec, UnknownKeysAreSkippedAndMissingOnesStayZero)
 TEST_F(Codec, FieldsInAnyOrderAndIndefiniteMapsDecode)
 {
 	small_t v;
-	ASSERT_EQ(decode("{_ \"d\": true, \"c\": 1.5, \"a\": -128, \"b\": 255}", &small_type, &v), 0) << diag.text;
+	ASSERT_EQ(decode("{_ \"d\": true, \"c\": 1.5, \"a\": -128, \"b\": 255}", &small_type, &v), 0)
+		<< diag.text;
 	EXPECT_EQ(v.a, -128);
 	EXPECT_EQ(v.b, 255);
 	EXPECT_EQ(v.c, 1.5f);
@@ -142,7 +153,8 @@ TEST_F(Codec, FieldsInAnyOrderAndIndefiniteMapsDecode)
 TEST_F(Codec, OfDuplicateKeysTheLastWinsWhole)
 {
 	bag_t bag;
-	ASSERT_EQ(decode("{\"shape\": [\"one\", {\"name\": \"x\", \"count\": 9}], \"limit\": 1, \"shape\": [\"one\", {}]}",
+	ASSERT_EQ(decode("{\"shape\": [\"one\", {\"name\": \"x\", \"count\": 9}], \"limit\": 1, \"shape\": "
+			 "[\"one\", {}]}",
 			  &bag_type, &bag),
 		0);
 	EXPECT_EQ(bag.shape.as.one.count, 0);
@@ -161,7 +173,8 @@ TEST_F(Codec, IntegersAreRangeChecked)
 	EXPECT_EQ(decode("{\"b\": -1}", &small_type, &v), DREAM_ERANGE);
 	EXPECT_STREQ(diag.text, "small.b: -1 does not fit u8");
 	add_t add;
-	EXPECT_EQ(decode("{\"by\": 9223372036854775808, \"and room\": \"for the wide load\"}", &add_type, &add),
+	EXPECT_EQ(
+		decode("{\"by\": 9223372036854775808, \"and room\": \"for the wide load\"}", &add_type, &add),
 		DREAM_ERANGE);
 	EXPECT_EQ(decode("{\"by\": -9223372036854775808}", &add_type, &add), 0);
 	EXPECT_EQ(add.by, INT64_MIN);
@@ -251,7 +264,8 @@ TEST_F(Codec, AListBeyondTheArenasCapIsRefused)
 TEST_F(Codec, IndefiniteListsAndTextsDecode)
 {
 	bag_t bag;
-	ASSERT_EQ(decode("{\"items\": [_ {\"name\": (_ \"ab\", \"c\")}, {}]}", &bag_type, &bag), 0) << diag.text;
+	ASSERT_EQ(decode("{\"items\": [_ {\"name\": (_ \"ab\", \"c\")}, {}]}", &bag_type, &bag), 0)
+		<< diag.text;
 	EXPECT_EQ(bag.items.count, 2u);
 	EXPECT_EQ(str(bag.items.items[0].name), "abc");
 }
@@ -270,7 +284,8 @@ TEST_F(Codec, BorrowedTextsPointIntoTheMessage)
 TEST_F(Codec, APidOfThisNodeIsNumberZeroWithItsCreation)
 {
 	owner_t owner = {{7, 100, 0}, {8, 1, 3}};
-	const char text[] = "{\"owner\": 26101([\"me@host\", 100, 7]), \"monitor\": 26102([\"other@host\", 1, 8])}";
+	const char text[] =
+		"{\"owner\": 26101([\"me@host\", 100, 7]), \"monitor\": 26102([\"other@host\", 1, 8])}";
 	EXPECT_EQ(encode(&owner_type, &owner), text);
 	owner_t back;
 	ASSERT_EQ(decode(text, &owner_type, &back), 0) << diag.text;
@@ -301,7 +316,8 @@ TEST_F(Codec, APidOfAnUnknownNodeIsRefused)
 	EXPECT_EQ(decode("{\"owner\": 26101([\"nobody@host\", 1, 7])}", &owner_type, &owner), DREAM_EDECODE);
 	EXPECT_EQ(decode("{\"owner\": 26101([\"full@host\", 1, 7])}", &owner_type, &owner), DREAM_ELIMIT);
 	EXPECT_EQ(decode("{\"owner\": 26102([\"me@host\", 1, 7])}", &owner_type, &owner), DREAM_EDECODE);
-	EXPECT_EQ(decode("{\"owner\": 26101([\"me@host\", 4294967296, 7])}", &owner_type, &owner), DREAM_EDECODE);
+	EXPECT_EQ(decode("{\"owner\": 26101([\"me@host\", 4294967296, 7])}", &owner_type, &owner),
+		DREAM_EDECODE);
 	owner = {{1, 1, 9}, {}};
 	EXPECT_EQ(encode(&owner_type, &owner).substr(0, 19), "error: owner.owner:");
 }
@@ -311,8 +327,8 @@ TEST_F(Codec, TagsAreSplitFromTheirPayload)
 	struct {
 		const char *text;
 		uint64_t payload_size;
-	} cases[] = {{"\"get\"", 0}, {"[\"get\"]", 0}, {"[_ \"get\"]", 0}, {"[\"get\", 1]", 1}, {"[_ \"get\", [1]]", 2},
-		{"[\"get\", {\"by\": 5}]", 5}};
+	} cases[] = {{"\"get\"", 0}, {"[\"get\"]", 0}, {"[_ \"get\"]", 0}, {"[\"get\", 1]", 1},
+		{"[_ \"get\", [1]]", 2}, {"[\"get\", {\"by\": 5}]", 5}};
 	for (auto &c : cases) {
 		std::vector<uint8_t> item = term::parse(c.text);
 		dream_msg_t *msg = nullptr;
@@ -329,7 +345,8 @@ TEST_F(Codec, TagsAreSplitFromTheirPayload)
 
 TEST_F(Codec, OtherItemsHaveNoTag)
 {
-	for (const char *text : {"1", "[]", "[1]", "[\"a\", 1, 2]", "[_ ]", "[_ \"a\", 1, 2]", "{\"a\": 1}", "[(_ \"a\"), 1]"}) {
+	for (const char *text : {"1", "[]", "[1]", "[\"a\", 1, 2]", "[_ ]", "[_ \"a\", 1, 2]", "{\"a\": 1}",
+		     "[(_ \"a\"), 1]"}) {
 		std::vector<uint8_t> item = term::parse(text);
 		dream_msg_t *msg = nullptr;
 		ASSERT_EQ(node_msg_new(item.data(), item.size(), &msg), 0);
@@ -378,11 +395,13 @@ TEST(CodecKindName, SpellsNestedKinds)
 TEST(CodecCheckType, TablesOfTheMacrosPass)
 {
 	node_diag_t diag = {};
-	for (const dream_type_t *type : {&item_type, &shape_type, &add_type, &small_type, &bag_type, &owner_type, &dream_unit_type})
+	for (const dream_type_t *type :
+		{&item_type, &shape_type, &add_type, &small_type, &bag_type, &owner_type, &dream_unit_type})
 		EXPECT_EQ(node_codec_check_type(type, &diag), 0) << diag.text;
 }
 
-namespace {
+namespace
+{
 
 int check_with(dream_type_t type, node_diag_t *diag = nullptr)
 {
@@ -420,7 +439,8 @@ TEST(CodecCheckType, FieldsThatDoNotAddUpAreRefused)
 	dream_type_t t = item_type;
 	t.size += 8;
 	EXPECT_EQ(check_with(t, &diag), DREAM_ETYPE);
-	EXPECT_STREQ(diag.text, "type item: its fields do not add up to its size; were fields left out of the list?");
+	EXPECT_STREQ(diag.text,
+		"type item: its fields do not add up to its size; were fields left out of the list?");
 	t = shape_type;
 	t.align = 4;
 	EXPECT_EQ(check_with(t), DREAM_ETYPE);

@@ -5,15 +5,16 @@
 #include <random>
 #include "fuzz.h"
 
-namespace {
+namespace
+{
 
 using entry_t = int (*)(const uint8_t *, size_t);
 
 /* Flips, inserts, removes, repeats; sometimes bytes that CBOR or the notation treat specially. */
 void mutate(std::vector<uint8_t> &item, std::mt19937 &random)
 {
-	static const uint8_t special[] = {0, 0x17, 0x18, 0x1b, 0x5f, 0x7f, 0x80, 0x9b, 0x9f, 0xa1, 0xbf, 0xc2, 0xf6, 0xfb,
-		0xff, '"', '[', '{', '(', '_', ',', '-', '/', '\\', '\''};
+	static const uint8_t special[] = {0, 0x17, 0x18, 0x1b, 0x5f, 0x7f, 0x80, 0x9b, 0x9f, 0xa1, 0xbf, 0xc2,
+		0xf6, 0xfb, 0xff, '"', '[', '{', '(', '_', ',', '-', '/', '\\', '\''};
 	size_t at = item.empty() ? 0 : random() % item.size();
 	auto where = item.begin() + static_cast<long>(at);
 	uint8_t byte = random() % 2 ? special[random() % sizeof(special)] : static_cast<uint8_t>(random());
@@ -49,11 +50,14 @@ void smoke(entry_t entry, const std::vector<std::vector<uint8_t>> &corpus)
 	}
 }
 
-const char *const texts[] = {"{\"a\": -5, \"b\": 9000000000, \"c\": 7, \"d\": 1.5, \"e\": 1e300, \"f\": true, \"g\": \"text\", "
-			      "\"h\": h'0102', \"i\": 26101([\"b@h\", 1, 2]), \"j\": null, \"k\": [1, {2: 3}], \"l\": 4}",
-	"{\"m\": {\"name\": \"nut\", \"count\": 1, \"prices\": [1.5, 2]}, \"n\": [{\"name\": (_ \"a\", \"b\")}], \"p\": [1, \"x\"]}",
+const char *const texts[] = {
+	"{\"a\": -5, \"b\": 9000000000, \"c\": 7, \"d\": 1.5, \"e\": 1e300, \"f\": true, \"g\": \"text\", "
+	"\"h\": h'0102', \"i\": 26101([\"b@h\", 1, 2]), \"j\": null, \"k\": [1, {2: 3}], \"l\": 4}",
+	"{\"m\": {\"name\": \"nut\", \"count\": 1, \"prices\": [1.5, 2]}, \"n\": [{\"name\": (_ \"a\", "
+	"\"b\")}], \"p\": [1, \"x\"]}",
 	"{\"o\": [\"none\", [\"one\", {\"count\": 3}], [_ \"one\", {}]], \"l\": null}",
-	"[_ 1, [2, 3], {_ \"a\": (_ h'01', h'02')}]", "1(2(h'010203'))", "[0x1f, 0b101, 1.5e-7, -Infinity, simple(99)]",
+	"[_ 1, [2, 3], {_ \"a\": (_ h'01', h'02')}]", "1(2(h'010203'))",
+	"[0x1f, 0b101, 1.5e-7, -Infinity, simple(99)]",
 	"[\"\\u00fc\\ud800\\udd51\\n\", b64'AQID', / comment / undefined, 18446744073709551616]"};
 
 std::vector<std::vector<uint8_t>> items()

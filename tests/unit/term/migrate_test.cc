@@ -14,9 +14,14 @@ DREAM_VARIANT(mode_1, MODE_1);
 DREAM_VARIANT(mode_2, MODE_2);
 #define MODE_3(V) V(idle, dream_unit)
 DREAM_VARIANT(mode_3, MODE_3);
-#define STATE_1(F) F(i32, value) F(text, gone) F(list(struct(part_1)), parts) F(struct(mode_1), mode) F(pid, owner) F(i64, limit)
+#define STATE_1(F)                                                                                           \
+	F(i32, value)                                                                                        \
+	F(text, gone) F(list(struct(part_1)), parts) F(struct(mode_1), mode) F(pid, owner) F(i64, limit)
 DREAM_STATE(state_1, STATE_1, 1);
-#define STATE_2(F) F(f64, added) F(list(struct(part_2)), parts) F(struct(mode_2), mode) F(opt(i16), limit) F(i64, value) F(pid, owner)
+#define STATE_2(F)                                                                                           \
+	F(f64, added)                                                                                        \
+	F(list(struct(part_2)), parts) F(struct(mode_2), mode) F(opt(i16), limit) F(i64, value)              \
+		F(pid, owner)
 DREAM_STATE(state_2, STATE_2, 2);
 #define NUM_I64(F) F(i64, n)
 DREAM_TYPE(num_i64, NUM_I64);
@@ -41,12 +46,20 @@ DREAM_TYPE(num_mode, NUM_MODE);
 #define NUM_PART(F) F(struct(part_1), n)
 DREAM_TYPE(num_part, NUM_PART);
 
-namespace {
+namespace
+{
 
-class Migrate : public testing::Test {
-protected:
-	void SetUp() override { node_codec_arena_init(&arena, true); }
-	void TearDown() override { node_codec_arena_fini(&arena); }
+class Migrate : public testing::Test
+{
+      protected:
+	void SetUp() override
+	{
+		node_codec_arena_init(&arena, true);
+	}
+	void TearDown() override
+	{
+		node_codec_arena_fini(&arena);
+	}
 	int migrate(const dream_type_t *from, const void *old, const dream_type_t *to, void *ret)
 	{
 		return node_codec_migrate(from, old, to, &arena.mem, ret, &diag);
@@ -154,7 +167,8 @@ TEST_F(Migrate, AnotherKindEndsTheMigrationNamingFieldAndKinds)
 	num_i64_t old = {1};
 	num_text_t now;
 	EXPECT_EQ(migrate(&num_i64_type, &old, &num_text_type, &now), DREAM_ECODECHANGE);
-	EXPECT_STREQ(diag.text, "num_text.n: i64 cannot become text; give the field another name or write code_change");
+	EXPECT_STREQ(diag.text,
+		"num_text.n: i64 cannot become text; give the field another name or write code_change");
 	num_opt_t maybe = {{true, 1}};
 	EXPECT_EQ(migrate(&num_opt_type, &maybe, &num_i64_type, &old), DREAM_ECODECHANGE);
 	num_mode_t mode = {};

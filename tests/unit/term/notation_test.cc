@@ -7,7 +7,8 @@ using term::parse;
 using term::print;
 using term::unhex;
 
-namespace {
+namespace
+{
 
 std::string parsed(const char *text)
 {
@@ -19,7 +20,8 @@ int fails(const std::string &text, std::string *ret_text = nullptr)
 {
 	node_diag_t diag = {};
 	dream_msg_t *msg = nullptr;
-	std::unique_ptr<char[]> exact(new char[text.size()]); /* not terminated, so that ASan sees an overrun */
+	std::unique_ptr<char[]> exact(
+		new char[text.size()]); /* not terminated, so that ASan sees an overrun */
 	std::copy(text.begin(), text.end(), exact.get());
 	int r = node_notation_parse(exact.get(), text.size(), &msg, &diag);
 	node_msg_unref(msg);
@@ -85,11 +87,12 @@ TEST(NotationParse, SyntaxErrorsNameTheColumn)
 
 TEST(NotationParse, MalformedTextsAreRefused)
 {
-	for (const char *text : {"", " ", "[", "[1,]", "{1}", "{1:}", "{,}", "\"", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"",
-		     "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\n\"", "\"\xff\"", "h'", "h'0", "h'zz'", "b64'*'", "01", "1.", ".5", "1e",
-		     "1e+", "+1", "--1", "-", "0x", "0xg", "1e999", "1a", "truer", "nul", "NaN1", "Infinit", "simple(24)", "simple(256)",
-		     "simple()", "1(", "1(2", "1()", "-1(2)", "99999999999999999999(1)", "(_", "(_ )", "(_ 1)", "(_ \"a\", h'00')",
-		     "(_ \"a\"", "1 2", "[1 2]", "]", "'a'"})
+	for (const char *text : {"", " ", "[", "[1,]", "{1}", "{1:}", "{,}", "\"", "\"\\", "\"\\x\"",
+		     "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\n\"", "\"\xff\"",
+		     "h'", "h'0", "h'zz'", "b64'*'", "01", "1.", ".5", "1e", "1e+", "+1", "--1", "-", "0x",
+		     "0xg", "1e999", "1a", "truer", "nul", "NaN1", "Infinit", "simple(24)", "simple(256)",
+		     "simple()", "1(", "1(2", "1()", "-1(2)", "99999999999999999999(1)", "(_", "(_ )",
+		     "(_ 1)", "(_ \"a\", h'00')", "(_ \"a\"", "1 2", "[1 2]", "]", "'a'"})
 		EXPECT_EQ(fails(text), DREAM_ESYNTAX) << text;
 }
 
@@ -136,7 +139,8 @@ TEST(NotationPrint, MalformedBytesAreShownAsBytes)
 
 TEST(NotationJson, WhatJsonLacksBecomesWhatTheRfcSays)
 {
-	EXPECT_EQ(json(parse("[h'fbff', NaN, Infinity, undefined, simple(99), 1.5]")), "[\"-_8\", null, null, null, null, 1.5]");
+	EXPECT_EQ(json(parse("[h'fbff', NaN, Infinity, undefined, simple(99), 1.5]")),
+		"[\"-_8\", null, null, null, null, 1.5]");
 	EXPECT_EQ(json(parse("26101([\"a@b\", 1, 2])")), "[\"a@b\", 1, 2]");
 	EXPECT_EQ(json(parse("{1: 2, [\"x\"]: true}")), "{\"1\": 2, \"[\\\"x\\\"]\": true}");
 	EXPECT_EQ(json(parse("[_ (_ \"a\", \"b\"), (_ h'01', h'0203'), {_ }]")), "[\"ab\", \"AQID\", {}]");

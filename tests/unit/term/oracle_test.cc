@@ -6,13 +6,21 @@
 #include <cstdlib>
 #include <random>
 
-namespace {
+namespace
+{
 
 /* A random item, written by both codecs at once. */
-class Twins {
-public:
-	explicit Twins(unsigned seed) : random(seed) { node_cbor_init(&w); }
-	~Twins() { node_cbor_fini(&w); }
+class Twins
+{
+      public:
+	explicit Twins(unsigned seed) : random(seed)
+	{
+		node_cbor_init(&w);
+	}
+	~Twins()
+	{
+		node_cbor_fini(&w);
+	}
 
 	cbor_item_t *any(unsigned depth)
 	{
@@ -39,15 +47,21 @@ public:
 			return tag(depth - 1);
 		}
 	}
-	std::vector<uint8_t> ours() { return term::finish(&w); }
+	std::vector<uint8_t> ours()
+	{
+		return term::finish(&w);
+	}
 
-private:
-	uint64_t value() { return (static_cast<uint64_t>(random()) << 32 | random()) >> random() % 64; }
+      private:
+	uint64_t value()
+	{
+		return (static_cast<uint64_t>(random()) << 32 | random()) >> random() % 64;
+	}
 
 	cbor_item_t *integer()
 	{
 		uint64_t v = value();
-		cbor_item_t *item = v <= 0xff	 ? cbor_build_uint8(static_cast<uint8_t>(v))
+		cbor_item_t *item = v <= 0xff         ? cbor_build_uint8(static_cast<uint8_t>(v))
 				    : v <= 0xffff     ? cbor_build_uint16(static_cast<uint16_t>(v))
 				    : v <= 0xffffffff ? cbor_build_uint32(static_cast<uint32_t>(v))
 						      : cbor_build_uint64(v);
@@ -62,7 +76,8 @@ private:
 	}
 	cbor_item_t *number()
 	{
-		double v = static_cast<double>(static_cast<int64_t>(value())) / static_cast<double>(1 + value() % 1000);
+		double v = static_cast<double>(static_cast<int64_t>(value())) /
+			   static_cast<double>(1 + value() % 1000);
 		node_cbor_put_f64(&w, v);
 		return cbor_build_float8(v);
 	}
@@ -120,7 +135,8 @@ private:
 	cbor_item_t *tag(unsigned depth)
 	{
 		uint64_t number_of = value();
-		if (number_of >= 6 && number_of <= 20) /* libcbor 0.8 takes the unassigned ones for malformed */
+		if (number_of >= 6 &&
+			number_of <= 20) /* libcbor 0.8 takes the unassigned ones for malformed */
 			number_of += 100;
 		node_cbor_put_tag(&w, number_of);
 		cbor_item_t *item = cbor_new_tag(number_of);

@@ -17,10 +17,11 @@ template <class T> struct term_opt {
 #undef DREAM_D_opt
 #define DREAM_C_opt(kind) term_opt<DREAM_C_##kind>
 #define DREAM_D_opt(kind)                                                                                    \
-	DREAM_TYPE_OPT, sizeof(term_opt<DREAM_C_##kind>), alignof(term_opt<DREAM_C_##kind>), DREAM_K_##kind,  \
+	DREAM_TYPE_OPT, sizeof(term_opt<DREAM_C_##kind>), alignof(term_opt<DREAM_C_##kind>), DREAM_K_##kind, \
 		DREAM_SUB_##kind
 
-namespace term {
+namespace term
+{
 
 inline std::string hex(const void *data, uint64_t size)
 {
