@@ -3,8 +3,8 @@
 add_library(dream_flags INTERFACE)
 target_compile_definitions(dream_flags INTERFACE _GNU_SOURCE)
 target_compile_options(dream_flags INTERFACE
-	-Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wundef -Wformat=2 -Wno-unused-parameter
-	$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition>
+	-Wall -Wextra -Wpointer-arith -Wvla -Wundef -Wformat=2 -Wno-unused-parameter
+	$<$<COMPILE_LANGUAGE:C>:-Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition>
 	-fno-omit-frame-pointer -fstack-protector-strong -fstack-clash-protection -fno-common -g)
 if(DREAM_WERROR)
 	target_compile_options(dream_flags INTERFACE -Werror)

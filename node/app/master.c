@@ -47,7 +47,7 @@ int node_master_set_code(node_app_t *app, const node_gen_t *gen, bool change, no
 static void set_gen_take(node_proc_t *proc, node_gen_t *gen)
 {
 	node_code_unref(proc->gen);
-	proc->gen = gen;
+	__atomic_store_n(&proc->gen, gen, __ATOMIC_RELEASE);
 }
 
 static void commit(master_t *master)

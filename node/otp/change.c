@@ -119,7 +119,7 @@ static void adopt(node_proc_t *proc, node_server_t *server, const node_kind_t *k
 {
 	server->kind = kind;
 	server->state = state;
-	proc->gen = kind->gen;
+	__atomic_store_n(&proc->gen, kind->gen, __ATOMIC_RELEASE);
 	__atomic_store_n(&proc->label, kind->name, __ATOMIC_RELAXED);
 }
 

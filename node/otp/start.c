@@ -61,6 +61,7 @@ static int make_self_take(node_proc_t *parent, const node_kind_t *kind, dream_ms
 		spawn->self = node_server_new_take(kind, args);
 	} else if (kind->type == DREAM_KIND_PROCESS) {
 		spawn->ops = &plain_ops;
+		spawn->flags = NODE_PROC_PLAIN;
 		spawn->self = plain_new_take(kind, args);
 	} else if (kind->type == DREAM_KIND_SUPERVISOR) {
 		node_sup_t *sup = NULL;

@@ -321,7 +321,7 @@ static int follow(node_proc_t *proc, node_sup_t *sup, const node_gen_t *gen, boo
 		merge(sup, fresh);
 		sup->old_kind = sup->kind;
 		sup->kind = kind;
-		proc->gen = node_code_ref(kind->gen);
+		__atomic_store_n(&proc->gen, node_code_ref(kind->gen), __ATOMIC_RELEASE);
 		__atomic_store_n(&proc->label, kind->name, __ATOMIC_RELAXED);
 	}
 	g_ptr_array_unref(fresh);

@@ -93,7 +93,7 @@ int node_proc_spawn(node_t *node, const node_spawn_t *how, dream_pid_t *ret_pid)
 	}
 	proc->ops = how->ops;
 	proc->self = how->self;
-	proc->gen = how->gen;
+	__atomic_store_n(&proc->gen, how->gen, __ATOMIC_RELEASE);
 	__atomic_store_n(&proc->label, how->label, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->app, how->app != NULL || how->parent == NULL ? how->app : how->parent->app,
 		__ATOMIC_RELAXED);

@@ -27,6 +27,7 @@ typedef struct node_proc node_proc_t;
 #define NODE_PROC_SYSTEM 8u   /* one of the node's own; no crash report */
 #define NODE_PROC_STARTING 16u /* has not acknowledged its start */
 #define NODE_PROC_STOPPING 32u /* in terminate */
+#define NODE_PROC_PLAIN 64u    /* a function of a module, without a behaviour: cannot change code */
 
 /* What a run of a process says to its scheduler. */
 #define NODE_RUN_IDLE 0  /* nothing left to do: the stack is free */

@@ -134,7 +134,7 @@ static void reset(node_proc_t *proc)
 	proc->timers = NULL;
 	proc->exit_reason = proc->last_reason = NULL;
 	proc->name = NULL;
-	proc->gen = NULL;
+	__atomic_store_n(&proc->gen, NULL, __ATOMIC_RELEASE);
 	__atomic_store_n(&proc->app, NULL, __ATOMIC_RELAXED);
 	proc->parent = (dream_pid_t){0, 0, 0};
 }

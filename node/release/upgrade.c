@@ -42,8 +42,7 @@ static bool of_module(const node_gen_t *gen, const char *module)
 /* Plain functions end in the version they began in; everything else can be asked to change. */
 static bool is_plain(const node_proc_t *member)
 {
-	const node_proc_ops_t *ops = member->ops;
-	return ops != NULL && strcmp(ops->what, "process") == 0;
+	return (__atomic_load_n(&member->flags, __ATOMIC_RELAXED) & NODE_PROC_PLAIN) != 0;
 }
 
 static int ask(round_t *round, dream_pid_t pid)

@@ -124,8 +124,8 @@ typedef struct {
 static uint32_t collect(node_wheel_t *wheel, uint64_t now_tick, due_t *due)
 {
 	uint32_t n = 0;
-	int level;
-	unsigned slot;
+	int level = 0;
+	unsigned slot = 0;
 	while (n < BATCH) {
 		uint64_t tick = next_slot(wheel, &level, &slot);
 		if (tick > now_tick)
