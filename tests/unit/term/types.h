@@ -6,8 +6,12 @@
 #include <gtest/gtest.h>
 #include <string>
 #include <vector>
+/* C may call a function like a struct's tag, and the SDK does: dream_spawn(). g++ sees a constructor hidden. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 #include "term/codec.h"
 #include "term/notation.h"
+#pragma GCC diagnostic pop
 
 template <class T> struct term_opt {
 	bool has;
