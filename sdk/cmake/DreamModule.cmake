@@ -11,8 +11,10 @@ function(dream_add_module target)
 	add_library(${target} MODULE ${ARG_SOURCES})
 	target_link_libraries(${target} PRIVATE dream_sdk)
 	set_target_properties(${target} PROPERTIES PREFIX "" SUFFIX ".so" C_STANDARD 17 C_VISIBILITY_PRESET hidden
+		CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
 		OUTPUT_NAME "${ARG_NAME}-${ARG_VERSION}" LIBRARY_OUTPUT_DIRECTORY ${ARG_OUTPUT_DIRECTORY})
-	target_compile_options(${target} PRIVATE -fPIC -fstack-clash-protection -fno-optimize-sibling-calls -g)
+	target_compile_options(${target} PRIVATE -fPIC -fstack-clash-protection -fno-optimize-sibling-calls -g
+		$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
 	target_link_options(${target} PRIVATE -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro)
 	if(NOT DREAM_SANITIZE) # a sanitizer's run-time is resolved in the executable
 		target_link_options(${target} PRIVATE -Wl,-z,defs)
