@@ -96,3 +96,11 @@ bool node_msg_has_tag(const dream_msg_t *msg, const char *tag)
 	(void) node_cbor_get_array(&r, &count); /* leaves the reader alone if it is none */
 	return next_text_is(&r, tag);
 }
+
+dream_msg_t *node_msg_copy_null(void)
+{
+	static const uint8_t null_item = 0xf6;
+	dream_msg_t *msg = NULL;
+	(void) node_msg_copy(&null_item, 1, &msg);
+	return msg;
+}
