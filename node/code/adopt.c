@@ -27,7 +27,8 @@ int node_adopt_refuse(node_adopt_t *a, const char *format, ...)
 
 static int outside(node_adopt_t *a, const char *what)
 {
-	return node_adopt_refuse(a, "%s lies outside the module: the descriptor is damaged; rebuild the module", what);
+	return node_adopt_refuse(
+		a, "%s lies outside the module: the descriptor is damaged; rebuild the module", what);
 }
 
 void *node_adopt_alloc(node_adopt_t *a, size_t size_bytes)
@@ -43,15 +44,17 @@ int node_adopt_text(node_adopt_t *a, const char *what, const char *text, uint64_
 	if (text == NULL || node_image_holds_text(a->image, text, max_bytes + 1))
 		return DREAM_OK;
 	return node_adopt_refuse(a,
-		"%s lies outside the module or is longer than %u bytes: shorten it, or rebuild the module", what,
-		(unsigned) max_bytes);
+		"%s lies outside the module or is longer than %u bytes: shorten it, or rebuild the module",
+		what, (unsigned) max_bytes);
 }
 
 int node_adopt_code(node_adopt_t *a, const char *what, uintptr_t code)
 {
 	return code == 0 || node_image_holds_code(a->image, code)
-		? DREAM_OK
-		: node_adopt_refuse(a, "%s is no function of this module: define it in the module's own sources", what);
+		       ? DREAM_OK
+		       : node_adopt_refuse(a,
+				 "%s is no function of this module: define it in the module's own sources",
+				 what);
 }
 
 int node_adopt_count(node_adopt_t *a, const char *what, const void *const *list, uint32_t *ret_n)
@@ -59,8 +62,8 @@ int node_adopt_count(node_adopt_t *a, const char *what, const void *const *list,
 	uint32_t n = 0;
 	for (; list != NULL; n++) {
 		if (n > NODE_ADOPT_LIST_MAX)
-			return node_adopt_refuse(
-				a, "%s has more than %u entries: end it with NULL", what, NODE_ADOPT_LIST_MAX);
+			return node_adopt_refuse(a, "%s has more than %u entries: end it with NULL", what,
+				NODE_ADOPT_LIST_MAX);
 		if (!node_image_holds(a->image, list + n, sizeof(*list), _Alignof(void *)))
 			return outside(a, what);
 		if (list[n] == NULL)
@@ -78,23 +81,26 @@ static bool is_zero(const uint8_t *data, uint32_t size_bytes)
 	return true;
 }
 
-int node_adopt_struct(
-	node_adopt_t *a, const char *what, const void *theirs, uint32_t least, void *ret_ours, uint32_t ours_size)
+int node_adopt_struct(node_adopt_t *a, const char *what, const void *theirs, uint32_t least, void *ret_ours,
+	uint32_t ours_size)
 {
 	if (theirs == NULL)
-		return node_adopt_refuse(a, "%s is missing: give it, with DREAM_SIZED as its first member", what);
+		return node_adopt_refuse(
+			a, "%s is missing: give it, with DREAM_SIZED as its first member", what);
 	if (!node_image_holds(a->image, theirs, sizeof(uint32_t), _Alignof(uint64_t)))
 		return outside(a, what);
 	uint32_t size;
 	memcpy(&size, theirs, sizeof(size));
 	if (size < least || size > NODE_ELF_STRUCT_MAX)
 		return node_adopt_refuse(a,
-			"%s says it has %u bytes, at least %u are needed: begin it with DREAM_SIZED", what, size, least);
+			"%s says it has %u bytes, at least %u are needed: begin it with DREAM_SIZED", what,
+			size, least);
 	if (!node_image_holds(a->image, theirs, size, _Alignof(uint64_t)))
 		return outside(a, what);
 	if (size > ours_size && !is_zero((const uint8_t *) theirs + ours_size, size - ours_size))
 		return node_adopt_refuse(a,
-			"%s uses members this node does not know: use a newer node, or build the module with this node's "
+			"%s uses members this node does not know: use a newer node, or build the module with "
+			"this node's "
 			"SDK",
 			what);
 	memset(ret_ours, 0, ours_size);
@@ -125,7 +131,8 @@ const char *node_adopt_quote(const char *text, char ret_quoted[])
 	for (; *text != '\0' && used < NODE_ADOPT_QUOTED - 10; text++) {
 		unsigned char c = (unsigned char) *text;
 		bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-		used += (size_t) snprintf(ret_quoted + used, NODE_ADOPT_QUOTED - used, plain ? "%c" : "\\x%02x", c);
+		used += (size_t) snprintf(
+			ret_quoted + used, NODE_ADOPT_QUOTED - used, plain ? "%c" : "\\x%02x", c);
 	}
 	snprintf(ret_quoted + used, NODE_ADOPT_QUOTED - used, "%s\"", *text == '\0' ? "" : "...");
 	return ret_quoted;
@@ -160,16 +167,18 @@ static int walk_type(node_adopt_t *a, const char *what, const dream_type_t *type
 {
 	if (depth > TYPE_DEPTH_MAX || a->fields_left == 0)
 		return node_diag_set(a->diag, DREAM_ETYPE,
-			"%s%s contains itself, or is nested deeper than %d: take it apart", a->where, what, TYPE_DEPTH_MAX);
+			"%s%s contains itself, or is nested deeper than %d: take it apart", a->where, what,
+			TYPE_DEPTH_MAX);
 	a->fields_left--;
 	if (!node_image_holds(a->image, type, sizeof(*type), _Alignof(dream_type_t)))
 		return outside(a, what);
 	if (type->struct_size != sizeof(*type) || type->n_fields > TYPE_FIELDS_MAX)
-		return node_adopt_refuse(a, "%s is no description made by DREAM_TYPE: use DREAM_TYPE or DREAM_STATE", what);
+		return node_adopt_refuse(
+			a, "%s is no description made by DREAM_TYPE: use DREAM_TYPE or DREAM_STATE", what);
 	if (type->name == NULL || !node_image_holds_text(a->image, type->name, NODE_ADOPT_TEXT_MAX))
 		return outside(a, what);
-	if (type->n_fields > 0 &&
-		!node_image_holds(a->image, type->fields, type->n_fields * sizeof(dream_field_t), _Alignof(dream_field_t)))
+	if (type->n_fields > 0 && !node_image_holds(a->image, type->fields,
+					  type->n_fields * sizeof(dream_field_t), _Alignof(dream_field_t)))
 		return outside(a, what);
 	for (uint32_t i = 0; i < type->n_fields; i++) {
 		const dream_field_t *f = &type->fields[i];
@@ -201,19 +210,23 @@ static int check_abi(node_adopt_t *a, const dream_module_t *m)
 		return outside(a, "its descriptor");
 	if (m->magic != DREAM_ABI_MAGIC)
 		return node_diag_set(a->diag, DREAM_EABI,
-			"its descriptor has a foreign magic number %08x, not %08x: declare it with DREAM_MODULE", m->magic,
-			DREAM_ABI_MAGIC);
+			"its descriptor has a foreign magic number %08x, not %08x: declare it with "
+			"DREAM_MODULE",
+			m->magic, DREAM_ABI_MAGIC);
 	if (m->abi_major != DREAM_ABI_MAJOR)
 		return node_diag_set(a->diag, DREAM_EABI,
-			"its descriptor is of ABI %u.x, this node implements %u.%u: rebuild it with this node's SDK",
+			"its descriptor is of ABI %u.x, this node implements %u.%u: rebuild it with this "
+			"node's SDK",
 			m->abi_major, DREAM_ABI_MAJOR, DREAM_ABI_MINOR);
 	if (m->struct_size < NODE_ELF_MODULE_SIZE_1_0 || m->struct_size > NODE_ELF_STRUCT_MAX)
 		return node_diag_set(a->diag, DREAM_EABI,
-			"its descriptor says it has %u bytes, at least %u are needed: declare it with DREAM_MODULE",
+			"its descriptor says it has %u bytes, at least %u are needed: declare it with "
+			"DREAM_MODULE",
 			m->struct_size, NODE_ELF_MODULE_SIZE_1_0);
 	if (m->abi_minor > DREAM_ABI_MINOR)
 		return node_diag_set(a->diag, DREAM_EABI,
-			"its descriptor needs ABI %u.%u, this node implements %u.%u: use a newer node or an older SDK",
+			"its descriptor needs ABI %u.%u, this node implements %u.%u: use a newer node or an "
+			"older SDK",
 			m->abi_major, m->abi_minor, DREAM_ABI_MAJOR, DREAM_ABI_MINOR);
 	return DREAM_OK;
 }
@@ -226,13 +239,14 @@ static int copy_descriptor(node_adopt_t *a, const dream_module_t *theirs, dream_
 	if (!node_image_holds(a->image, theirs, size, _Alignof(dream_module_t)))
 		return outside(a, "its descriptor");
 	if (size > known && !is_zero((const uint8_t *) theirs + known, size - known))
-		return node_adopt_refuse(
-			a, "its descriptor uses members this node does not know: use a newer node or an older SDK");
+		return node_adopt_refuse(a, "its descriptor uses members this node does not know: use a "
+					    "newer node or an older SDK");
 	memset(ret_ours, 0, known);
 	memcpy(ret_ours, theirs, size < known ? size : known);
 	if ((ret_ours->flags & ~DREAM_MODULE_RESIDENT) != 0)
-		return node_adopt_refuse(a, "its flags are %#x, of which this node knows %#x: use a newer node",
-			ret_ours->flags, DREAM_MODULE_RESIDENT);
+		return node_adopt_refuse(a,
+			"its flags are %#x, of which this node knows %#x: use a newer node", ret_ours->flags,
+			DREAM_MODULE_RESIDENT);
 	return DREAM_OK;
 }
 
@@ -259,11 +273,13 @@ static int take_kind(node_adopt_t *a, const dream_kind_t *theirs, node_kind_t *k
 		return r;
 	if (k.name == NULL || !node_adopt_is_name(k.name))
 		return node_adopt_refuse(a,
-			"the name of a kind is %s: a name is a small letter, then up to 63 small letters, digits and _",
+			"the name of a kind is %s: a name is a small letter, then up to 63 small letters, "
+			"digits and _",
 			k.name == NULL ? "missing" : node_adopt_quote(k.name, quoted));
 	if (k.type < DREAM_KIND_PROCESS || k.type > DREAM_KIND_APPLICATION)
-		return node_adopt_refuse(
-			a, "kind %s has the type %u, which this node does not know: use a newer node", k.name, k.type);
+		return node_adopt_refuse(a,
+			"kind %s has the type %u, which this node does not know: use a newer node", k.name,
+			k.type);
 	kind->type = k.type;
 	kind->gen = a->gen;
 	g_strlcpy(kind->name, k.name, sizeof(kind->name));
@@ -284,7 +300,8 @@ static int take_kinds(node_adopt_t *a, const dream_kind_t *const *list)
 	if (r < 0)
 		return r;
 	if (n > NODE_ADOPT_KINDS_MAX)
-		return node_adopt_refuse(a, "it has more than %u kinds: split the module", NODE_ADOPT_KINDS_MAX);
+		return node_adopt_refuse(
+			a, "it has more than %u kinds: split the module", NODE_ADOPT_KINDS_MAX);
 	a->gen->kinds = node_adopt_alloc(a, n * sizeof(node_kind_t));
 	if (a->gen->kinds == NULL)
 		return node_diag_set(a->diag, DREAM_ENOMEM, "out of memory for %u kinds", n);
@@ -300,8 +317,8 @@ static int take_kinds(node_adopt_t *a, const dream_kind_t *const *list)
 static int take_functions(node_adopt_t *a, const dream_module_t *m)
 {
 	if (!node_image_holds_writable(a->image, (const void *) m->host, sizeof(*m->host), _Alignof(void *)))
-		return node_adopt_refuse(a,
-			"its host pointer is not a variable of the module: declare the module with DREAM_MODULE");
+		return node_adopt_refuse(a, "its host pointer is not a variable of the module: declare the "
+					    "module with DREAM_MODULE");
 	int r = node_adopt_code(a, "load", (uintptr_t) m->load);
 	if (r == DREAM_OK)
 		r = node_adopt_code(a, "unload", (uintptr_t) m->unload);

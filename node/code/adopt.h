@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* adopt.h: turns the descriptor of a mapped module into a generation: checked, then copied into this node's sizes. */
+/* adopt.h: turns the descriptor of a mapped module into a generation: checked, then copied into this node's
+ * sizes. */
 #ifndef NODE_CODE_ADOPT_H
 #define NODE_CODE_ADOPT_H
 #include "code/code.h"
@@ -9,8 +10,8 @@ DREAM_BEGIN_DECLS
 
 /* Limits on what a descriptor may list; far beyond any module written by hand. */
 #define NODE_ADOPT_KINDS_MAX 256u
-#define NODE_ADOPT_LIST_MAX 1024u           /* handlers, children, dependencies of one kind */
-#define NODE_ADOPT_FIELDS_MAX (1u << 20)    /* fields visited in all described types together */
+#define NODE_ADOPT_LIST_MAX 1024u        /* handlers, children, dependencies of one kind */
+#define NODE_ADOPT_FIELDS_MAX (1u << 20) /* fields visited in all described types together */
 #define NODE_ADOPT_TEXT_MAX ((uint64_t) 65536)
 
 /* One adoption. */
@@ -25,7 +26,8 @@ typedef struct node_adopt {
 	int (*load)(void);
 } node_adopt_t;
 
-/** Checks @descriptor (magic, major, size, minor, the rest) and copies it into a->gen; nothing of the module runs.
+/** Checks @descriptor (magic, major, size, minor, the rest) and copies it into a->gen; nothing of the module
+ *  runs.
  *  @a        image, gen and diag are set; a->gen->owned collects memory that lives as long as the generation
  *  Errors    DREAM_EABI, DREAM_EMODULE, DREAM_ETYPE, DREAM_ENOMEM; what was put into a->gen stays its own
  *  Thread    [any] */
@@ -33,11 +35,12 @@ int node_adopt_module(node_adopt_t *a, const void *descriptor);
 
 /* ---- for vtable.c ---- */
 
-/** Copies a struct that begins with its size: theirs into ours, absent members zero, an unknown tail only if zero.
+/** Copies a struct that begins with its size: theirs into ours, absent members zero, an unknown tail only if
+ *  zero.
  *  @what     for messages, "its vtable"
  *  @least    its size in ABI 1.0. Errors DREAM_EMODULE. [any] */
-int node_adopt_struct(
-	node_adopt_t *a, const char *what, const void *theirs, uint32_t least, void *ret_ours, uint32_t ours_size);
+int node_adopt_struct(node_adopt_t *a, const char *what, const void *theirs, uint32_t least, void *ret_ours,
+	uint32_t ours_size);
 /** DREAM_EMODULE with a text. [any] */
 DREAM_PRINTF(2, 3) int node_adopt_refuse(node_adopt_t *a, const char *format, ...);
 /** Zeroed memory that lives as long as the generation; NULL: out of memory. [any] */

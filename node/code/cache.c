@@ -16,7 +16,7 @@
 
 struct node_cache {
 	char *path;
-	int fd;         /* the folder; its flock says that the node lives */
+	int fd; /* the folder; its flock says that the node lives */
 	bool temporary;
 };
 
@@ -77,11 +77,13 @@ static int check_parent(const char *parent, node_diag_t *diag)
 {
 	struct stat st;
 	if (g_mkdir_with_parents(parent, 0700) != 0 || stat(parent, &st) != 0)
-		return node_diag_set(diag, DREAM_EIO, "%s: the module cache cannot be made: %s; name another folder",
-			parent, strerror(errno));
+		return node_diag_set(diag, DREAM_EIO,
+			"%s: the module cache cannot be made: %s; name another folder", parent,
+			strerror(errno));
 	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return node_diag_set(diag, DREAM_EIO,
-			"%s: the module cache must be a folder that only this user may write: chmod 0700 it or name another",
+			"%s: the module cache must be a folder that only this user may write: chmod 0700 it "
+			"or name another",
 			parent);
 	remove_former(parent);
 	return DREAM_OK;
@@ -91,11 +93,12 @@ static int make_folder(node_cache_t *cache, const char *parent, node_diag_t *dia
 {
 	cache->path = g_build_filename(parent, PREFIX "XXXXXX", NULL);
 	cache->fd = mkdtemp(cache->path) == NULL
-		? -1
-		: open(cache->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+			    ? -1
+			    : open(cache->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (cache->fd < 0 || flock(cache->fd, LOCK_EX | LOCK_NB) != 0)
-		return node_diag_set(diag, DREAM_EIO, "%s: the module cache cannot be made: %s; name another folder",
-			cache->path, strerror(errno));
+		return node_diag_set(diag, DREAM_EIO,
+			"%s: the module cache cannot be made: %s; name another folder", cache->path,
+			strerror(errno));
 	return DREAM_OK;
 }
 
@@ -142,7 +145,8 @@ static int open_source(const char *path, int *ret_fd, uint64_t *ret_size, node_d
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return node_diag_set(diag, DREAM_ENOENT, "%s: no such file; check the path", path);
 	if (fd < 0)
-		return node_diag_set(diag, DREAM_EIO, "%s: %s; let this node's user read it", path, strerror(errno));
+		return node_diag_set(
+			diag, DREAM_EIO, "%s: %s; let this node's user read it", path, strerror(errno));
 	int r = DREAM_OK;
 	if (fstat(fd, &st) != 0)
 		r = node_diag_set(diag, DREAM_EIO, "%s: %s; check the disk", path, strerror(errno));
@@ -237,25 +241,27 @@ static bool rename_copy(node_cache_t *cache, const char *path, uint64_t number, 
 	return true;
 }
 
-int node_cache_add(
-	node_cache_t *cache, const char *path, uint64_t number, node_cache_copy_t *ret_copy, node_diag_t *diag)
+int node_cache_add(node_cache_t *cache, const char *path, uint64_t number, node_cache_copy_t *ret_copy,
+	node_diag_t *diag)
 {
-	int from;
-	uint64_t size;
+	int from = -1;
+	uint64_t size = 0;
 	int r = open_source(path, &from, &size, diag);
 	if (r < 0)
 		return r;
-	node_cache_copy_t copy = {.path = g_strdup_printf("%s/new-%" G_GUINT64_FORMAT, cache->path, (guint64) number)};
+	node_cache_copy_t copy = {
+		.path = g_strdup_printf("%s/new-%" G_GUINT64_FORMAT, cache->path, (guint64) number)};
 	int to = open(copy.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
 	if (to < 0 || !copy_bytes(from, to, size))
-		r = node_diag_set(diag, DREAM_EIO, "%s: cannot be copied to %s: %s; make room there", path, cache->path,
-			strerror(errno));
+		r = node_diag_set(diag, DREAM_EIO, "%s: cannot be copied to %s: %s; make room there", path,
+			cache->path, strerror(errno));
 	if (r == DREAM_OK && map_copy(to, &copy) < 0)
-		r = node_diag_set(diag, DREAM_EIO, "%s: its copy in %s cannot be read; check that file system", path,
-			cache->path);
+		r = node_diag_set(diag, DREAM_EIO,
+			"%s: its copy in %s cannot be read; check that file system", path, cache->path);
 	if (r == DREAM_OK && !rename_copy(cache, path, number, &copy))
-		r = node_diag_set(diag, DREAM_EIO, "%s: its copy in %s cannot be named: %s; name another cache folder",
-			path, cache->path, strerror(errno));
+		r = node_diag_set(diag, DREAM_EIO,
+			"%s: its copy in %s cannot be named: %s; name another cache folder", path,
+			cache->path, strerror(errno));
 	close(from);
 	if (to >= 0)
 		close(to);

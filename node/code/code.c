@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Generations are never freed before the room closes, so a pointer to one stays valid without a reference; the
- * count says who still runs on it. That is what makes node_code_current_of_borrow() two plain loads. */
+/* Generations are never freed before the room closes, so a pointer to one stays valid without a reference;
+ * the count says who still runs on it. That is what makes node_code_current_of_borrow() two plain loads. */
 #include "code/code.h"
 
 #include <dlfcn.h>
@@ -68,10 +68,12 @@ static int explain_dlopen(const node_gen_t *gen, const char *text, node_diag_t *
 	while (*text == ':' || *text == ' ')
 		text++;
 	if (strstr(text, "undefined symbol") != NULL)
-		remedy = "no library that it names provides that symbol; build it with dream_add_module, which refuses to "
+		remedy = "no library that it names provides that symbol; build it with dream_add_module, "
+			 "which refuses to "
 			 "link such a file, and call the node only through <dream/...>";
 	else if (strstr(text, "failed to map segment") != NULL)
-		remedy = "the module cache lies on a file system mounted noexec, or memory is short; name another cache "
+		remedy = "the module cache lies on a file system mounted noexec, or memory is short; name "
+			 "another cache "
 			 "folder";
 	else if (strstr(text, "version `") != NULL)
 		remedy = "it was built against a newer C library than this machine's; build it here";
@@ -86,7 +88,8 @@ static int map_gen(node_gen_t *gen, uintptr_t *ret_base, node_diag_t *diag)
 		return explain_dlopen(gen, dlerror(), diag);
 	if (dlinfo(gen->handle, RTLD_DI_LINKMAP, &map) != 0 || strcmp(map->l_name, gen->cache_path) != 0)
 		return node_diag_set(diag, DREAM_ELOAD,
-			"the dynamic linker gave another file's code; empty the module cache and load it again");
+			"the dynamic linker gave another file's code; empty the module cache and load it "
+			"again");
 	*ret_base = map->l_addr;
 	return DREAM_OK;
 }
@@ -102,8 +105,8 @@ static int call_load(const node_gen_t *gen, int (*load)(void), node_diag_t *diag
 	if (r >= 0)
 		return DREAM_OK;
 	return node_diag_set(diag, DREAM_EMODULE,
-		"load() of %s %s failed with %d (%s); see the module's documentation and the log", gen->name, gen->vsn, r,
-		node_diag_code_text(r));
+		"load() of %s %s failed with %d (%s); see the module's documentation and the log", gen->name,
+		gen->vsn, r, node_diag_code_text(r));
 }
 
 /* Everything after the copy: the bytes, the mapping, the descriptor, the hook. */
@@ -154,7 +157,8 @@ int node_code_load(node_code_t *code, const char *path, node_gen_t **ret_gen, no
 	node_cache_copy_t copy = {0};
 	node_gen_t *gen = new_gen(code, path);
 	if (gen == NULL)
-		return node_diag_set(diag, DREAM_ENOMEM, "%s: out of memory; stop something and load it again", path);
+		return node_diag_set(
+			diag, DREAM_ENOMEM, "%s: out of memory; stop something and load it again", path);
 	int r = node_cache_add(code->cache, path, gen->number, &copy, diag);
 	if (r < 0) {
 		discard_gen(gen);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* code.h: generations of modules: verified, mapped from a private copy, adopted, counted. Knows .so files, not
- * processes. */
+/* code.h: generations of modules: verified, mapped from a private copy, adopted, counted. Knows .so files,
+ * not processes. */
 #ifndef NODE_CODE_CODE_H
 #define NODE_CODE_CODE_H
 #include <glib.h>
@@ -43,15 +43,15 @@ typedef struct node_gen {
 	uint32_t flags;
 	uint32_t n_kinds;
 	node_kind_t *kinds;
-	void *handle;      /* dlopen's */
+	void *handle; /* dlopen's */
 	void (*unload)(void);
-	GPtrArray *owned;  /* copies of what the kinds list */
-	uint64_t refs;     /* atomic: processes and registrations that refer to it */
+	GPtrArray *owned; /* copies of what the kinds list */
+	uint64_t refs;    /* atomic: processes and registrations that refer to it */
 } node_gen_t;
 
 /** Opens the code room of a node as node->code: makes a cache folder of its own.
- *  @cache_dir  lent; created 0700 if missing; the folder made in it stays after close, for reading cores; NULL: a
- *              fresh private one under $XDG_RUNTIME_DIR or /tmp, removed by close
+ *  @cache_dir  lent; created 0700 if missing; the folder made in it stays after close, for reading cores;
+ *              NULL: a fresh private one under $XDG_RUNTIME_DIR or /tmp, removed by close
  *  Errors    DREAM_EIO, DREAM_ENOMEM
  *  Thread    [boot] */
 int node_code_open(node_t *node, const char *cache_dir, node_diag_t *diag);
@@ -59,13 +59,14 @@ int node_code_open(node_t *node, const char *cache_dir, node_diag_t *diag);
  *  docs/modules.md) unless @unmap. NULL is allowed. [boot], after all processes. */
 void node_code_close(node_code_t *code, bool unmap);
 
-/** Verifies, copies, maps and adopts one file; it becomes no one's current version yet. The order: the file is a regular
- *  ELF shared object for this machine, whole, with the DREAM note (magic, major, minor, size); nothing in it that
- *  could not be unloaded or shared; copy 0400 under its hash; dlopen of the copy, RTLD_NOW | RTLD_LOCAL; the descriptor (magic, major,
- *  size, minor, then the rest); names; kinds; described types (node_codec_check_type); host table; load().
+/** Verifies, copies, maps and adopts one file; it becomes no one's current version yet. The order: the file
+ *  is a regular ELF shared object for this machine, whole, with the DREAM note (magic, major, minor, size);
+ *  nothing in it that could not be unloaded or shared; copy 0400 under its hash; dlopen of the copy,
+ *  RTLD_NOW | RTLD_LOCAL; the descriptor (magic, major, size, minor, then the rest); names; kinds; described
+ *  types (node_codec_check_type); host table; load().
  *  @ret_gen  yours: release with node_code_unref()
- *  Errors    DREAM_ENOENT, DREAM_ELOAD, DREAM_EABI, DREAM_EMODULE, DREAM_ETYPE, DREAM_EIO; @diag names the file, the reason and
- *            the remedy. Nothing is left behind
+ *  Errors    DREAM_ENOENT, DREAM_ELOAD, DREAM_EABI, DREAM_EMODULE, DREAM_ETYPE, DREAM_EIO; @diag names the
+ *            file, the reason and the remedy. Nothing is left behind
  *  Thread    [any] but schedulers' own time: takes about a millisecond */
 int node_code_load(node_code_t *code, const char *path, node_gen_t **ret_gen, node_diag_t *diag);
 
@@ -77,15 +78,15 @@ node_gen_t *node_code_make_current(node_code_t *code, node_gen_t *gen);
 /** The current generation of a module with a reference that is yours; NULL if it is not loaded. [any] */
 node_gen_t *node_code_current_ref(node_code_t *code, const char *module);
 
-/** The same without a reference, two loads from any generation of it: what a server compares with its own before
- *  each message. NULL if none is current. [any] */
+/** The same without a reference, two loads from any generation of it: what a server compares with its own
+ *  before each message. NULL if none is current. [any] */
 static inline const node_gen_t *node_code_current_of_borrow(const node_gen_t *gen)
 {
 	return (const node_gen_t *) __atomic_load_n(&gen->module->current, __ATOMIC_ACQUIRE);
 }
 
-/** A process, server or supervisor by name, or else the application of that name (the two may share one); NULL if
- *  there is none. Dies with the generation. [any] */
+/** A process, server or supervisor by name, or else the application of that name (the two may share one);
+ *  NULL if there is none. Dies with the generation. [any] */
 const node_kind_t *node_code_kind_borrow(const node_gen_t *gen, const char *kind);
 
 /** An application by name; NULL if there is none. Dies with the generation. [any] */
@@ -101,7 +102,8 @@ static inline node_gen_t *node_code_ref(node_gen_t *gen)
 	return gen;
 }
 
-/** NULL is allowed. The last reference does not unmap: a generation stays mapped until the node ends. [any] */
+/** NULL is allowed. The last reference does not unmap: a generation stays mapped until the node ends.
+ *  [any] */
 static inline void node_code_unref(node_gen_t *gen)
 {
 	if (gen != NULL)

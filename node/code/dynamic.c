@@ -22,19 +22,13 @@
 /* gcc's start files bring one constructor and one destructor (frame_dummy and its counterpart). */
 #define CTORS_OF_COMPILER 8
 
-/* What the checks need of the dynamic section. */
+/* The dynamic section: the value behind each tag that stands there at most once, zero if it does not. */
 typedef struct facts {
 	uint64_t needed[NEEDED_MAX];
 	uint32_t n_needed;
-	uint64_t flags;
 	uint64_t flags_1;
-	bool textrel;
-	uint64_t init_size;
-	uint64_t fini_size;
-	uint64_t strtab, strtab_size;
-	uint64_t symtab;
-	uint64_t rela, rela_size;
-	uint64_t jmprel, jmprel_size;
+	bool textrel; /* a tag without a value */
+	uint64_t value[DT_NUM];
 } facts_t;
 
 static const char *const allowed[] = {
@@ -43,27 +37,17 @@ static const char *const sanitizers[] = {"libasan.so.", "libubsan.so.", "libtsan
 
 static int take_entry(facts_t *f, const Elf64_Dyn *d, node_diag_t *diag)
 {
-	switch (d->d_tag) {
-	case DT_NEEDED:
-		if (f->n_needed == NEEDED_MAX)
-			return node_diag_set(diag, DREAM_EMODULE,
-				"needs more than %u shared libraries; link helpers statically", NEEDED_MAX);
+	if (d->d_tag == DT_NEEDED && f->n_needed == NEEDED_MAX)
+		return node_diag_set(diag, DREAM_EMODULE,
+			"needs more than %u shared libraries; link helpers statically", NEEDED_MAX);
+	if (d->d_tag == DT_NEEDED)
 		f->needed[f->n_needed++] = d->d_un.d_val;
-		break;
-	case DT_FLAGS: f->flags = d->d_un.d_val; break;
-	case DT_FLAGS_1: f->flags_1 = d->d_un.d_val; break;
-	case DT_TEXTREL: f->textrel = true; break;
-	case DT_INIT_ARRAYSZ: f->init_size = d->d_un.d_val; break;
-	case DT_FINI_ARRAYSZ: f->fini_size = d->d_un.d_val; break;
-	case DT_STRTAB: f->strtab = d->d_un.d_ptr; break;
-	case DT_STRSZ: f->strtab_size = d->d_un.d_val; break;
-	case DT_SYMTAB: f->symtab = d->d_un.d_ptr; break;
-	case DT_RELA: f->rela = d->d_un.d_ptr; break;
-	case DT_RELASZ: f->rela_size = d->d_un.d_val; break;
-	case DT_JMPREL: f->jmprel = d->d_un.d_ptr; break;
-	case DT_PLTRELSZ: f->jmprel_size = d->d_un.d_val; break;
-	default: break;
-	}
+	else if (d->d_tag == DT_FLAGS_1)
+		f->flags_1 = d->d_un.d_val;
+	else if (d->d_tag == DT_TEXTREL)
+		f->textrel = true;
+	else if (d->d_tag > DT_NULL && d->d_tag < DT_NUM)
+		f->value[d->d_tag] = d->d_un.d_val;
 	return DREAM_OK;
 }
 
@@ -83,11 +67,13 @@ static int read_facts(const node_elf_file_t *file, facts_t *f, node_diag_t *diag
 }
 
 /* The file offset behind an address, if @size_bytes from there are in the file. */
-static bool find_offset(const node_elf_file_t *file, uint64_t vaddr, uint64_t size_bytes, uint64_t *ret_offset)
+static bool find_offset(
+	const node_elf_file_t *file, uint64_t vaddr, uint64_t size_bytes, uint64_t *ret_offset)
 {
 	for (uint32_t i = 0; i < file->n_loads; i++) {
 		const node_elf_load_t *l = &file->loads[i];
-		if (vaddr < l->vaddr || vaddr - l->vaddr > l->size || size_bytes > l->size - (vaddr - l->vaddr))
+		if (vaddr < l->vaddr || vaddr - l->vaddr > l->size ||
+			size_bytes > l->size - (vaddr - l->vaddr))
 			continue;
 		*ret_offset = l->offset + (vaddr - l->vaddr);
 		return true;
@@ -96,8 +82,8 @@ static bool find_offset(const node_elf_file_t *file, uint64_t vaddr, uint64_t si
 }
 
 /* A name of the string table, cut to what fits; false if it is not in the file or has no end there. */
-static bool get_name(
-	const node_elf_file_t *file, uint64_t strings, uint64_t size, uint64_t index, char ret_name[NAME_MAX_BYTES])
+static bool get_name(const node_elf_file_t *file, uint64_t strings, uint64_t size, uint64_t index,
+	char ret_name[NAME_MAX_BYTES])
 {
 	if (index >= size)
 		return false;
@@ -124,11 +110,13 @@ static int check_needed(const node_elf_file_t *file, const facts_t *f, uint64_t 
 {
 	for (uint32_t i = 0; i < f->n_needed; i++) {
 		char library[NAME_MAX_BYTES];
-		if (!get_name(file, strings, f->strtab_size, f->needed[i], library))
-			return node_elf_damaged(diag, "the name of a needed library lies beyond the string table");
+		if (!get_name(file, strings, f->value[DT_STRSZ], f->needed[i], library))
+			return node_elf_damaged(
+				diag, "the name of a needed library lies beyond the string table");
 		if (!is_allowed(library))
 			return node_diag_set(diag, DREAM_EMODULE,
-				"needs the shared library %s, of which two versions of the module would share one copy; "
+				"needs the shared library %s, of which two versions of the module would "
+				"share one copy; "
 				"link it statically (only libc, libm and libgcc_s may be needed)",
 				library);
 	}
@@ -141,16 +129,18 @@ static int check_hazards(const facts_t *f, node_diag_t *diag)
 	if ((f->flags_1 & DF_1_PIE) != 0)
 		return node_diag_set(diag, DREAM_ELOAD,
 			"a program, not a shared object; build it with dream_add_module of the Dream SDK");
-	if (f->textrel || (f->flags & DF_TEXTREL) != 0)
+	if (f->textrel || (f->value[DT_FLAGS] & DF_TEXTREL) != 0)
 		hazard = "has relocations in its code; compile with -fPIC";
-	else if ((f->flags & DF_STATIC_TLS) != 0)
-		hazard = "uses static thread-local storage, of which the node has room for few versions; compile "
+	else if ((f->value[DT_FLAGS] & DF_STATIC_TLS) != 0)
+		hazard = "uses static thread-local storage, of which the node has room for few versions; "
+			 "compile "
 			 "without -ftls-model=initial-exec and avoid thread-local variables";
 	else if ((f->flags_1 & DF_1_NODELETE) != 0)
-		hazard = "was linked with -z nodelete and could never be unloaded; set DREAM_MODULE_RESIDENT instead";
-	else if (!SANITIZED && f->init_size > CTORS_OF_COMPILER)
+		hazard = "was linked with -z nodelete and could never be unloaded; set DREAM_MODULE_RESIDENT "
+			 "instead";
+	else if (!SANITIZED && f->value[DT_INIT_ARRAYSZ] > CTORS_OF_COMPILER)
 		hazard = "has constructors, which would run before its checks; do their work in load()";
-	else if (!SANITIZED && f->fini_size > CTORS_OF_COMPILER)
+	else if (!SANITIZED && f->value[DT_FINI_ARRAYSZ] > CTORS_OF_COMPILER)
 		hazard = "has destructors, which would run at an unknown time; do their work in unload()";
 	return hazard == NULL ? DREAM_OK : node_diag_set(diag, DREAM_EMODULE, "%s", hazard);
 }
@@ -162,11 +152,12 @@ static int check_symbols(const node_elf_file_t *file, const facts_t *f, uint64_t
 		Elf64_Sym symbol;
 		char name[NAME_MAX_BYTES];
 		if (!node_elf_get(file, file->symbols_offset + i * sizeof(symbol), &symbol, sizeof(symbol)) ||
-			!get_name(file, strings, f->strtab_size, symbol.st_name, name))
+			!get_name(file, strings, f->value[DT_STRSZ], symbol.st_name, name))
 			return node_elf_damaged(diag, "a symbol has no name");
 		if (ELF64_ST_BIND(symbol.st_info) == STB_GNU_UNIQUE)
 			return node_diag_set(diag, DREAM_EMODULE,
-				"has the process-wide unique symbol %s, which its next version would share; compile with "
+				"has the process-wide unique symbol %s, which its next version would share; "
+				"compile with "
 				"-fno-gnu-unique -fvisibility=hidden",
 				name);
 		if (symbol.st_shndx != SHN_UNDEF && ELF64_ST_TYPE(symbol.st_info) == STT_OBJECT &&
@@ -175,7 +166,8 @@ static int check_symbols(const node_elf_file_t *file, const facts_t *f, uint64_t
 	}
 	return found ? DREAM_OK
 		     : node_diag_set(diag, DREAM_EABI,
-			       "exports no descriptor `dream_module`; declare one with DREAM_MODULE at file scope");
+			       "exports no descriptor `dream_module`; declare one with DREAM_MODULE at file "
+			       "scope");
 }
 
 static bool is_relocatable(const node_elf_file_t *file, const Elf64_Rela *rela)
@@ -183,7 +175,7 @@ static bool is_relocatable(const node_elf_file_t *file, const Elf64_Rela *rela)
 	uint64_t offset;
 	/* Every relocation we get lies in initialised data: GOT, .data, .data.rel.ro, init and fini arrays. */
 	return find_offset(file, rela->r_offset, sizeof(uint64_t), &offset) &&
-		ELF64_R_SYM(rela->r_info) < file->n_symbols;
+	       ELF64_R_SYM(rela->r_info) < file->n_symbols;
 }
 
 /* The dynamic linker believes these without a look, so a flipped bit here would crash the node in dlopen. */
@@ -212,17 +204,19 @@ int node_dynamic_check(const node_elf_file_t *file, node_diag_t *diag)
 		r = check_hazards(&f, diag);
 	if (r < 0)
 		return r;
-	if (!find_offset(file, f.strtab, f.strtab_size, &strings))
+	if (!find_offset(file, f.value[DT_STRTAB], f.value[DT_STRSZ], &strings))
 		return node_elf_damaged(diag, "its string table lies beyond the end of the file");
-	if (file->n_symbols == 0 || !find_offset(file, f.symtab, file->n_symbols * sizeof(Elf64_Sym), &symbols) ||
+	if (file->n_symbols == 0 ||
+		!find_offset(file, f.value[DT_SYMTAB], file->n_symbols * sizeof(Elf64_Sym), &symbols) ||
 		symbols != file->symbols_offset)
-		return node_elf_damaged(diag, "its symbol table is missing or lies beyond the end of the file");
+		return node_elf_damaged(
+			diag, "its symbol table is missing or lies beyond the end of the file");
 	r = check_needed(file, &f, strings, diag);
 	if (r == DREAM_OK)
 		r = check_symbols(file, &f, strings, diag);
 	if (r == DREAM_OK)
-		r = check_relocations(file, f.rela, f.rela_size, diag);
+		r = check_relocations(file, f.value[DT_RELA], f.value[DT_RELASZ], diag);
 	if (r == DREAM_OK)
-		r = check_relocations(file, f.jmprel, f.jmprel_size, diag);
+		r = check_relocations(file, f.value[DT_JMPREL], f.value[DT_PLTRELSZ], diag);
 	return r;
 }

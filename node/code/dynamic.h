@@ -21,7 +21,8 @@ typedef struct node_elf_load {
 typedef struct node_elf_file {
 	const uint8_t *data;
 	uint64_t size;
-	const char *hazard; /* the last one seen in the headers; told after the note says that it is a module */
+	const char
+		*hazard; /* the last one seen in the headers; told after the note says that it is a module */
 	bool has_stack;
 	uint32_t n_loads;
 	node_elf_load_t loads[NODE_ELF_SEGMENTS_MAX];

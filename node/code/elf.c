@@ -47,7 +47,8 @@ static int check_kind_of_file(const Elf64_Ehdr *eh, node_diag_t *diag)
 	if (eh->e_ident[EI_CLASS] != ELFCLASS64 || eh->e_ident[EI_DATA] != ELFDATA2LSB ||
 		eh->e_machine != THIS_MACHINE)
 		return node_diag_set(diag, DREAM_ELOAD,
-			"built for another machine (ELF machine %u, this node runs on %u); rebuild it here or for this "
+			"built for another machine (ELF machine %u, this node runs on %u); rebuild it here "
+			"or for this "
 			"machine",
 			eh->e_machine, THIS_MACHINE);
 	if (eh->e_type == ET_EXEC)
@@ -64,7 +65,8 @@ static int read_header(const node_elf_file_t *file, Elf64_Ehdr *eh, node_diag_t 
 	if (file->size == 0)
 		return node_diag_set(diag, DREAM_ELOAD, "empty; copy it again or rebuild it");
 	if (file->size < SELFMAG || memcmp(file->data, ELFMAG, SELFMAG) != 0)
-		return node_diag_set(diag, DREAM_ELOAD, "not an ELF file; a module is a shared object: " REBUILD);
+		return node_diag_set(
+			diag, DREAM_ELOAD, "not an ELF file; a module is a shared object: " REBUILD);
 	if (!node_elf_get(file, 0, eh, sizeof(*eh)))
 		return node_elf_damaged(diag, "it ends within the ELF header");
 	return check_kind_of_file(eh, diag);
@@ -115,14 +117,15 @@ static int take_phdr(node_elf_file_t *file, const Elf64_Phdr *ph, node_elf_t *el
 	case PT_LOAD:
 		if ((ph->p_flags & (PF_W | PF_X)) == (PF_W | PF_X))
 			file->hazard = "has memory both writable and executable; link it without -N";
-		file->loads[elf->n_segments % NODE_ELF_SEGMENTS_MAX] = (node_elf_load_t){
-			ph->p_vaddr, ph->p_offset, ph->p_filesz};
+		file->loads[elf->n_segments % NODE_ELF_SEGMENTS_MAX] =
+			(node_elf_load_t){ph->p_vaddr, ph->p_offset, ph->p_filesz};
 		return add_segment(elf, ph, diag);
 	case PT_INTERP:
 		return node_diag_set(diag, DREAM_ELOAD, "a program, not a shared object; " REBUILD);
 	case PT_TLS:
-		file->hazard = "has thread-local variables, which would tie every thread to this version; keep such "
-			       "state in a process's state";
+		file->hazard =
+			"has thread-local variables, which would tie every thread to this version; keep such "
+			"state in a process's state";
 		break;
 	case PT_GNU_STACK:
 		file->has_stack = true;
@@ -135,7 +138,8 @@ static int take_phdr(node_elf_file_t *file, const Elf64_Phdr *ph, node_elf_t *el
 		file->dynamic_size = ph->p_filesz;
 		break;
 	case PT_GNU_RELRO:
-		file->relro_end = ph->p_memsz <= IMAGE_MAX && ph->p_vaddr <= IMAGE_MAX ? ph->p_vaddr + ph->p_memsz : 0;
+		file->relro_end =
+			ph->p_memsz <= IMAGE_MAX && ph->p_vaddr <= IMAGE_MAX ? ph->p_vaddr + ph->p_memsz : 0;
 		break;
 	default:
 		break;
@@ -172,7 +176,8 @@ static int read_sections(node_elf_file_t *file, const Elf64_Ehdr *eh, node_diag_
 		Elf64_Shdr sh;
 		if (!node_elf_get(file, eh->e_shoff + i * sizeof(sh), &sh, sizeof(sh)))
 			return node_elf_damaged(diag, "its section headers lie beyond the end of the file");
-		if (sh.sh_type != SHT_NOBITS && sh.sh_type != SHT_NULL && !inside(file, sh.sh_offset, sh.sh_size))
+		if (sh.sh_type != SHT_NOBITS && sh.sh_type != SHT_NULL &&
+			!inside(file, sh.sh_offset, sh.sh_size))
 			return node_elf_damaged(diag, "a section lies beyond the end of the file");
 		if (sh.sh_type == SHT_DYNSYM) {
 			file->symbols_offset = sh.sh_offset;
@@ -190,15 +195,16 @@ static int check_note(const dream_note_t *note, node_diag_t *diag)
 			DREAM_ABI_MAGIC);
 	if (note->abi_major != DREAM_ABI_MAJOR)
 		return node_diag_set(diag, DREAM_EABI,
-			"built for ABI %u.x, this node implements %u.%u; rebuild it with this node's SDK", note->abi_major,
-			DREAM_ABI_MAJOR, DREAM_ABI_MINOR);
+			"built for ABI %u.x, this node implements %u.%u; rebuild it with this node's SDK",
+			note->abi_major, DREAM_ABI_MAJOR, DREAM_ABI_MINOR);
 	if (note->struct_size < NODE_ELF_MODULE_SIZE_1_0 || note->struct_size > NODE_ELF_STRUCT_MAX)
 		return node_diag_set(diag, DREAM_EABI,
-			"its DREAM note gives the descriptor %u bytes, at least %u are needed; " REBUILD, note->struct_size,
-			NODE_ELF_MODULE_SIZE_1_0);
+			"its DREAM note gives the descriptor %u bytes, at least %u are needed; " REBUILD,
+			note->struct_size, NODE_ELF_MODULE_SIZE_1_0);
 	if (note->abi_minor > DREAM_ABI_MINOR)
 		return node_diag_set(diag, DREAM_EABI,
-			"needs ABI %u.%u, this node implements %u.%u; use a newer node or build it with an older SDK",
+			"needs ABI %u.%u, this node implements %u.%u; use a newer node or build it with an "
+			"older SDK",
 			note->abi_major, note->abi_minor, DREAM_ABI_MAJOR, DREAM_ABI_MINOR);
 	return DREAM_OK;
 }
@@ -212,11 +218,12 @@ static bool find_note_in(const node_elf_file_t *file, const Elf64_Phdr *ph, drea
 	Elf64_Nhdr head;
 	while (at < end && end - at >= sizeof(head) && node_elf_get(file, at, &head, sizeof(head))) {
 		if (head.n_type == DREAM_NOTE_TYPE && head.n_namesz == 6 && head.n_descsz == 16 &&
-			end - at >= sizeof(*ret_note) && node_elf_get(file, at, ret_note, sizeof(*ret_note)) &&
+			end - at >= sizeof(*ret_note) &&
+			node_elf_get(file, at, ret_note, sizeof(*ret_note)) &&
 			memcmp(ret_note->name, "DREAM", 6) == 0)
 			return true;
 		at += sizeof(head) + ((uint64_t) head.n_namesz + align - 1) / align * align +
-			((uint64_t) head.n_descsz + align - 1) / align * align;
+		      ((uint64_t) head.n_descsz + align - 1) / align * align;
 	}
 	return false;
 }
@@ -226,12 +233,13 @@ static int read_note(const node_elf_file_t *file, const Elf64_Ehdr *eh, node_dia
 	for (uint32_t i = 0; i < eh->e_phnum; i++) {
 		Elf64_Phdr ph;
 		dream_note_t note;
-		if (node_elf_get(file, eh->e_phoff + i * sizeof(ph), &ph, sizeof(ph)) && ph.p_type == PT_NOTE &&
-			find_note_in(file, &ph, &note))
+		if (node_elf_get(file, eh->e_phoff + i * sizeof(ph), &ph, sizeof(ph)) &&
+			ph.p_type == PT_NOTE && find_note_in(file, &ph, &note))
 			return check_note(&note, diag);
 	}
 	return node_diag_set(diag, DREAM_EABI,
-		"a shared object but no DREAM module: it has no DREAM note; declare one with DREAM_MODULE and " REBUILD);
+		"a shared object but no DREAM module: it has no DREAM note; declare one with DREAM_MODULE "
+		"and " REBUILD);
 }
 
 int node_elf_scan(const void *data, uint64_t size_bytes, node_elf_t *ret_elf, node_diag_t *diag)

@@ -22,9 +22,9 @@ typedef struct node_elf {
 	node_elf_segment_t segments[NODE_ELF_SEGMENTS_MAX];
 } node_elf_t;
 
-/** Checks a whole file: an ELF64 shared object for this machine with every header, segment, section and relocation
- *  inside the file; the DREAM note; `dream_module` exported; nothing that could not be unloaded, or that
- *  two versions would share. docs/modules.md lists the checks in order.
+/** Checks a whole file: an ELF64 shared object for this machine with every header, segment, section and
+ *  relocation inside the file; the DREAM note; `dream_module` exported; nothing that could not be unloaded,
+ *  or that two versions would share. docs/modules.md lists the checks in order.
  *  @data     lent, @size_bytes of it
  *  @ret_elf  the segments
  *  Errors    DREAM_ELOAD    empty, cut off, damaged, no shared object, another machine

@@ -15,10 +15,12 @@ typedef struct node_image {
 /** True if @size_bytes from @at, aligned to @align, lie in one segment. [any] */
 bool node_image_holds(const node_image_t *image, const void *at, uint64_t size_bytes, uint64_t align);
 /** The same, for memory that may be written. [any] */
-bool node_image_holds_writable(const node_image_t *image, const void *at, uint64_t size_bytes, uint64_t align);
+bool node_image_holds_writable(
+	const node_image_t *image, const void *at, uint64_t size_bytes, uint64_t align);
 /** True if @code lies in executable memory. [any] */
 bool node_image_holds_code(const node_image_t *image, uintptr_t code);
-/** True if a text begins at @text and ends, with its NUL, at most @max_bytes later in the same segment. [any] */
+/** True if a text begins at @text and ends, with its NUL, at most @max_bytes later in the same segment.
+ *  [any] */
 bool node_image_holds_text(const node_image_t *image, const char *text, uint64_t max_bytes);
 
 DREAM_END_DECLS

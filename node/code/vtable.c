@@ -20,16 +20,20 @@ static int check_handler(node_adopt_t *a, const char *what, const dream_handler_
 	char member[96];
 	int r = node_adopt_text(a, what, h->tag, TAG_MAX);
 	if (r == DREAM_OK && (h->tag == NULL || h->tag[0] == '\0' || !g_utf8_validate(h->tag, -1, NULL)))
-		r = node_adopt_refuse(a, "%s has no tag: give it one in DREAM_ON_CALL, DREAM_ON_CAST or DREAM_ON_INFO", what);
+		r = node_adopt_refuse(a,
+			"%s has no tag: give it one in DREAM_ON_CALL, DREAM_ON_CAST or DREAM_ON_INFO", what);
 	if (r == DREAM_OK && h->fn == NULL)
-		r = node_adopt_refuse(a, "%s has no function: use DREAM_ON_CALL, DREAM_ON_CAST or DREAM_ON_INFO", what);
+		r = node_adopt_refuse(
+			a, "%s has no function: use DREAM_ON_CALL, DREAM_ON_CAST or DREAM_ON_INFO", what);
 	if (r == DREAM_OK)
 		r = node_adopt_code(a, what, (uintptr_t) h->fn);
 	if (r < 0)
 		return r;
 	if (h->request == NULL || (h->reply != NULL) != replies)
 		return node_adopt_refuse(a, "%s %s: use %s", what,
-			h->request == NULL ? "has no request type" : replies ? "has no reply type" : "has a reply type",
+			h->request == NULL ? "has no request type"
+			: replies          ? "has no reply type"
+					   : "has a reply type",
 			replies ? "DREAM_ON_CALL" : "DREAM_ON_CAST or DREAM_ON_INFO");
 	snprintf(member, sizeof(member), "the request type of %s", what);
 	r = node_adopt_type(a, member, h->request);
@@ -50,7 +54,8 @@ static int check_tag_is_new(node_adopt_t *a, const char *list, const dream_handl
 }
 
 /* Replaces a module's list of handlers by a copy. */
-static int copy_handlers(node_adopt_t *a, const char *list, const dream_handler_t *const **handlers, bool replies)
+static int copy_handlers(
+	node_adopt_t *a, const char *list, const dream_handler_t *const **handlers, bool replies)
 {
 	uint32_t n;
 	int r = node_adopt_count(a, list, (const void *const *) *handlers, &n);
@@ -88,8 +93,8 @@ static int copy_server(node_adopt_t *a, const void *theirs, dream_gen_server_ops
 		uintptr_t code;
 	} callbacks[] = {{"init", (uintptr_t) ops->init}, {"handle_call", (uintptr_t) ops->handle_call},
 		{"handle_cast", (uintptr_t) ops->handle_cast}, {"handle_info", (uintptr_t) ops->handle_info},
-		{"handle_continue", (uintptr_t) ops->handle_continue}, {"terminate", (uintptr_t) ops->terminate},
-		{"code_change", (uintptr_t) ops->code_change}};
+		{"handle_continue", (uintptr_t) ops->handle_continue},
+		{"terminate", (uintptr_t) ops->terminate}, {"code_change", (uintptr_t) ops->code_change}};
 	for (size_t i = 0; i < G_N_ELEMENTS(callbacks) && r == DREAM_OK; i++)
 		r = node_adopt_code(a, callbacks[i].name, callbacks[i].code);
 	if (r == DREAM_OK && ops->state != NULL)
@@ -140,11 +145,12 @@ static int check_child_names(node_adopt_t *a, const char *what, const dream_chil
 		return node_adopt_refuse(a, "%s starts the kind %s: name a kind of the module", what,
 			c->kind == NULL ? "(none)" : node_adopt_quote(c->kind, quoted));
 	if (c->module != NULL && !node_adopt_is_name(c->module))
-		return node_adopt_refuse(
-			a, "%s starts a kind of %s: name a module", what, node_adopt_quote(c->module, quoted));
+		return node_adopt_refuse(a, "%s starts a kind of %s: name a module", what,
+			node_adopt_quote(c->module, quoted));
 	if ((c->id != NULL && (c->id[0] == '\0' || !g_utf8_validate(c->id, -1, NULL))) ||
 		(c->name != NULL && (c->name[0] == '\0' || !g_utf8_validate(c->name, -1, NULL))))
-		return node_adopt_refuse(a, "%s has an empty id or name, or one that is not UTF-8: leave it out", what);
+		return node_adopt_refuse(
+			a, "%s has an empty id or name, or one that is not UTF-8: leave it out", what);
 	return DREAM_OK;
 }
 
@@ -154,10 +160,12 @@ static int check_child(node_adopt_t *a, const char *what, const dream_child_t *c
 	if (r < 0)
 		return r;
 	if (c->restart > DREAM_TEMPORARY)
-		return node_adopt_refuse(a, "%s has the restart type %u: use DREAM_PERMANENT, _TRANSIENT or _TEMPORARY",
-			what, c->restart);
+		return node_adopt_refuse(a,
+			"%s has the restart type %u: use DREAM_PERMANENT, _TRANSIENT or _TEMPORARY", what,
+			c->restart);
 	if (c->shutdown_ms < DREAM_SHUTDOWN_INFINITY)
-		return node_adopt_refuse(a, "%s has the shutdown time %lld: use milliseconds or DREAM_SHUTDOWN_...", what,
+		return node_adopt_refuse(a,
+			"%s has the shutdown time %lld: use milliseconds or DREAM_SHUTDOWN_...", what,
 			(long long) c->shutdown_ms);
 	return check_term(a, what, c->args, false);
 }
@@ -212,10 +220,12 @@ static int copy_supervisor(node_adopt_t *a, const void *theirs, dream_supervisor
 		return r;
 	if (ops->strategy > DREAM_REST_FOR_ONE)
 		return node_adopt_refuse(a,
-			"its strategy is %u: use DREAM_ONE_FOR_ONE, DREAM_ONE_FOR_ALL or DREAM_REST_FOR_ONE", ops->strategy);
+			"its strategy is %u: use DREAM_ONE_FOR_ONE, DREAM_ONE_FOR_ALL or DREAM_REST_FOR_ONE",
+			ops->strategy);
 	if (ops->intensity < DREAM_INTENSITY_NONE)
-		return node_adopt_refuse(
-			a, "its intensity is %d: use a count of restarts or DREAM_INTENSITY_NONE", ops->intensity);
+		return node_adopt_refuse(a,
+			"its intensity is %d: use a count of restarts or DREAM_INTENSITY_NONE",
+			ops->intensity);
 	return copy_children(a, &ops->children);
 }
 
@@ -237,7 +247,8 @@ static int copy_depends(node_adopt_t *a, const char *const **depends)
 		if (r < 0)
 			return r;
 		if (!node_adopt_is_name(copy[i]))
-			return node_adopt_refuse(a, "it depends on %s: name an application", node_adopt_quote(copy[i], quoted));
+			return node_adopt_refuse(a, "it depends on %s: name an application",
+				node_adopt_quote(copy[i], quoted));
 	}
 	*depends = copy;
 	return DREAM_OK;
@@ -268,7 +279,8 @@ static int copy_application(node_adopt_t *a, const void *theirs, dream_applicati
 
 static int copy_process(node_adopt_t *a, const void *theirs, dream_process_ops_t *ops)
 {
-	int r = node_adopt_struct(a, "its vtable", theirs, UP_TO(dream_process_ops_t, main), ops, sizeof(*ops));
+	int r = node_adopt_struct(
+		a, "its vtable", theirs, UP_TO(dream_process_ops_t, main), ops, sizeof(*ops));
 	if (r == DREAM_OK && ops->main == NULL)
 		r = node_adopt_refuse(a, "it has no main: give DREAM_PROCESS a function");
 	if (r == DREAM_OK)
@@ -301,7 +313,8 @@ static int check_children_exist(node_adopt_t *a, const node_kind_t *supervisor)
 		const node_kind_t *kind = node_code_kind_borrow(a->gen, (*c)->kind);
 		if (kind == NULL || kind->type == DREAM_KIND_APPLICATION)
 			return node_adopt_refuse(a,
-				"supervisor %s: its child %s is no process, server or supervisor of this module: list it in "
+				"supervisor %s: its child %s is no process, server or supervisor of this "
+				"module: list it in "
 				"DREAM_MODULE, or name its module",
 				supervisor->name, (*c)->kind);
 	}
@@ -315,7 +328,8 @@ static int check_root_exists(node_adopt_t *a, const node_kind_t *application)
 	const node_kind_t *kind = root == NULL ? NULL : node_code_kind_borrow(a->gen, root);
 	if (kind != NULL && kind->type == DREAM_KIND_SUPERVISOR)
 		return DREAM_OK;
-	return node_adopt_refuse(a, "application %s: its root %s is no supervisor of this module: list it in DREAM_MODULE",
+	return node_adopt_refuse(a,
+		"application %s: its root %s is no supervisor of this module: list it in DREAM_MODULE",
 		application->name, root == NULL ? "(none)" : node_adopt_quote(root, quoted));
 }
 

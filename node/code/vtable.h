@@ -6,8 +6,8 @@
 
 DREAM_BEGIN_DECLS
 
-/** Copies and checks the vtable of @kind, whose name and type are set. Lists are copied too, into the generation's memory,
- *  so that none of their structs keeps the module's size.
+/** Copies and checks the vtable of @kind, whose name and type are set. Lists are copied too, into the
+ *  generation's memory, so that none of their structs keeps the module's size.
  *  Errors    DREAM_EMODULE, DREAM_ETYPE, DREAM_ENOMEM. [any] */
 int node_vtable_copy(node_adopt_t *a, node_kind_t *kind, const void *ops);
 

@@ -17,7 +17,8 @@ DREAM_STATE(counter_state, COUNTER_STATE, 2);
 /* The environment's key "start", an integer: described types are maps, so it is read as {"value": start}. */
 static int read_start(int64_t *ret_start)
 {
-	uint8_t item[32] = "\xa1\x65" "value"; /* the head of that map and its key, in CBOR */
+	uint8_t item[32] = "\xa1\x65"
+			   "value"; /* the head of that map and its key, in CBOR */
 	const size_t head = 7;
 	dream_msg_t *start;
 	dream_msg_t *map;

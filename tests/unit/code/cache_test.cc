@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "room.h"
 #include <sys/stat.h>
-#include "code/cache.h"
 
 TEST(CacheOpen, FolderOthersMayWriteIsRefused)
 {
@@ -68,7 +67,8 @@ TEST(CacheAdd, NamesTheCopyByHashStemAndNumber)
 	node_cache_copy_t copy = {};
 	write_file(folder.file("my file (2).so"), "bytes");
 	ASSERT_EQ(node_cache_open(nullptr, &cache, &diag), DREAM_OK) << diag.text;
-	ASSERT_EQ(node_cache_add(cache, folder.file("my file (2).so").c_str(), 7, &copy, &diag), DREAM_OK) << diag.text;
+	ASSERT_EQ(node_cache_add(cache, folder.file("my file (2).so").c_str(), 7, &copy, &diag), DREAM_OK)
+		<< diag.text;
 	g_autofree char *name = g_path_get_basename(copy.path);
 	EXPECT_EQ(std::string(name), std::string(copy.sha256) + "-my-file--2--7.so");
 	EXPECT_EQ(std::string((const char *) copy.data, copy.size_bytes), "bytes");

@@ -18,8 +18,8 @@ TEST(CodeLoad, FillsTheGeneration)
 	EXPECT_GT(gen->loaded_wall_ns, 0);
 	EXPECT_EQ(gen->n_kinds, 2u);
 	std::string bytes = read_file(fixture("good_1"));
-	g_autofree char *sha = g_compute_checksum_for_data(
-		G_CHECKSUM_SHA256, (const guchar *) bytes.data(), bytes.size());
+	g_autofree char *sha =
+		g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *) bytes.data(), bytes.size());
 	EXPECT_STREQ(gen->sha256, sha);
 	node_code_unref(gen);
 }
@@ -210,8 +210,11 @@ TEST(CodeLoad, WorksFromSeveralThreadsAtOnce)
 			for (int i = 0; i < 10; i++) {
 				node_gen_t *gen = nullptr;
 				node_diag_t diag;
-				EXPECT_EQ(node_code_load(room.code(), fixture(i % 2 != 0 ? "good_1" : "good_2").c_str(),
-						  &gen, &diag), DREAM_OK) << diag.text;
+				EXPECT_EQ(node_code_load(room.code(),
+						  fixture(i % 2 != 0 ? "good_1" : "good_2").c_str(), &gen,
+						  &diag),
+					DREAM_OK)
+					<< diag.text;
 				EXPECT_EQ(run_probe(gen), 1);
 				node_code_unref(gen);
 			}

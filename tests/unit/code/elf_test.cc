@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "room.h"
 #include <vector>
-#include "code/elf.h"
-#include "code/image.h"
 
 static std::vector<char> bytes_of(const std::string &path)
 {
@@ -36,7 +34,8 @@ TEST(ElfScan, EveryCutIsRefused)
 		cut.shrink_to_fit();
 		node_elf_t elf = {};
 		node_diag_t diag = {};
-		EXPECT_EQ(node_elf_scan(cut.data(), cut.size(), &elf, &diag), DREAM_ELOAD) << size << " " << diag.text;
+		EXPECT_EQ(node_elf_scan(cut.data(), cut.size(), &elf, &diag), DREAM_ELOAD)
+			<< size << " " << diag.text;
 		EXPECT_NE(diag.text[0], '\0');
 	}
 }

@@ -17,7 +17,9 @@ static void PrintTo(const Refusal &r, std::ostream *out)
 	*out << r.name;
 }
 
-class CodeLoadRefuses : public testing::TestWithParam<Refusal> {};
+class CodeLoadRefuses : public testing::TestWithParam<Refusal>
+{
+};
 
 TEST_P(CodeLoadRefuses, AndSaysFileReasonAndRemedy)
 {
@@ -35,7 +37,8 @@ TEST_P(CodeLoadRefuses, AndSaysFileReasonAndRemedy)
 
 static const Refusal abi_rules[] = {
 	{"note_wrong_magic", DREAM_EABI, "foreign magic number 12345678", "dream_add_module"},
-	{"abi_other_major", DREAM_EABI, "built for ABI 7.x, this node implements 1.0", "rebuild it with this node's SDK"},
+	{"abi_other_major", DREAM_EABI, "built for ABI 7.x, this node implements 1.0",
+		"rebuild it with this node's SDK"},
 	{"abi_newer_minor", DREAM_EABI, "needs ABI 1.9, this node implements 1.0", "newer node"},
 	{"note_bad_size", DREAM_EABI, "gives the descriptor 12 bytes", "dream_add_module"},
 	{"no_note", DREAM_EABI, "no DREAM note", "DREAM_MODULE"},
@@ -58,7 +61,8 @@ static const Refusal descriptor[] = {
 	{"wild_name", DREAM_EMODULE, "its name lies outside the module", "rebuild the module"},
 	{"wild_host", DREAM_EMODULE, "its host pointer is not a variable", "DREAM_MODULE"},
 	{"wild_function", DREAM_EMODULE, "process data: main is no function of this module", "own sources"},
-	{"wild_type", DREAM_EMODULE, "server wild: its state type lies outside the module", "rebuild the module"},
+	{"wild_type", DREAM_EMODULE, "server wild: its state type lies outside the module",
+		"rebuild the module"},
 	{"endless_type", DREAM_ETYPE, "contains itself", "take it apart"},
 	{"wrong_layout", DREAM_ETYPE, "server crooked: its state type", "crooked"},
 	{"unknown_kind", DREAM_EMODULE, "kind novelty has the type 77", "newer node"},
@@ -167,8 +171,9 @@ TEST(CodeLoadFile, CutOffAnywhereIsRefused)
 	Folder folder;
 	const std::string whole = read_file(fixture("good_1"));
 	Room room;
-	for (size_t size : {size_t{1}, size_t{3}, size_t{4}, size_t{40}, size_t{64}, size_t{200}, whole.size() / 4,
-		     whole.size() / 2, whole.size() - 4096, whole.size() - 64, whole.size() - 1}) {
+	for (size_t size :
+		{size_t{1}, size_t{3}, size_t{4}, size_t{40}, size_t{64}, size_t{200}, whole.size() / 4,
+			whole.size() / 2, whole.size() - 4096, whole.size() - 64, whole.size() - 1}) {
 		write_file(folder.file("cut.so"), whole.substr(0, size));
 		EXPECT_EQ(room.load(folder.file("cut.so")), nullptr) << size;
 		EXPECT_EQ(room.result, DREAM_ELOAD) << size << room.diag.text;
@@ -186,13 +191,15 @@ TEST(CodeLoadFile, UnreadableSaysSo)
 	pid_t child = fork();
 	ASSERT_GE(child, 0);
 	if (child == 0) {
-		if (geteuid() == 0 && (setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0))
+		if (geteuid() == 0 &&
+			(setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0))
 			_exit(2);
 		unsetenv("XDG_RUNTIME_DIR");
 		Room room;
 		node_gen_t *gen = room.load(path);
 		bool ok = gen == nullptr && room.result == DREAM_EIO && contains(room.diag.text, path) &&
-			contains(room.diag.text, "Permission denied") && contains(room.diag.text, "read it");
+			  contains(room.diag.text, "Permission denied") &&
+			  contains(room.diag.text, "read it");
 		node_code_close(room.code(), true);
 		_exit(ok ? 0 : 1);
 	}

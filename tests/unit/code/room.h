@@ -8,22 +8,38 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+/* C may call a function like a struct's tag, and the SDK does: dream_spawn(). g++ sees a constructor hidden. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 #include "base/clock.h"
+#include "code/cache.h"
 #include "code/code.h"
+#include "code/image.h"
+#pragma GCC diagnostic pop
 
 // A folder that goes with the test.
-class Folder {
-public:
+class Folder
+{
+      public:
 	Folder()
 	{
 		g_autofree char *made = g_dir_make_tmp("dream-test-XXXXXX", nullptr);
 		path_ = made;
 	}
-	~Folder() { remove_all(path_); }
+	~Folder()
+	{
+		remove_all(path_);
+	}
 	Folder(const Folder &) = delete;
 	Folder &operator=(const Folder &) = delete;
-	const std::string &path() const { return path_; }
-	std::string file(const std::string &name) const { return path_ + "/" + name; }
+	const std::string &path() const
+	{
+		return path_;
+	}
+	std::string file(const std::string &name) const
+	{
+		return path_ + "/" + name;
+	}
 
 	static unsigned count(const std::string &path)
 	{
@@ -43,7 +59,7 @@ public:
 		g_remove(path.c_str());
 	}
 
-private:
+      private:
 	std::string path_;
 };
 
@@ -75,8 +91,9 @@ inline int64_t now_is_two()
 }
 
 // A node whose host table says `now` when a probe process asks for the time.
-class Room {
-public:
+class Room
+{
+      public:
 	explicit Room(const char *cache_dir = nullptr, int64_t (*now)() = now_is_one)
 	{
 		host_.struct_size = sizeof(host_);
@@ -85,13 +102,25 @@ public:
 		node_.host = &host_;
 		opened = node_code_open(&node_, cache_dir, &diag);
 	}
-	~Room() { node_code_close(node_.code, true); }
+	~Room()
+	{
+		node_code_close(node_.code, true);
+	}
 	Room(const Room &) = delete;
 	Room &operator=(const Room &) = delete;
 
-	node_code_t *code() { return node_.code; }
-	node_t *node() { return &node_; }
-	dream_host_t *host() { return &host_; }
+	node_code_t *code()
+	{
+		return node_.code;
+	}
+	node_t *node()
+	{
+		return &node_;
+	}
+	dream_host_t *host()
+	{
+		return &host_;
+	}
 
 	// NULL if it fails; result and diag say why.
 	node_gen_t *load(const std::string &path)
@@ -106,7 +135,7 @@ public:
 	int result = 0;
 	node_diag_t diag = {};
 
-private:
+      private:
 	node_t node_ = {};
 	dream_host_t host_ = {};
 };

@@ -19,17 +19,12 @@ static const std::map<std::string, Rooms> &may_see()
 		return rooms;
 	};
 	static const std::map<std::string, Rooms> rules = {
-		{"base", {}},
-		{"term", {"base"}},
-		{"proc", {"base", "term"}},
-		{"sched", {"base", "term", "proc"}},
-		{"code", {"base", "term"}},
-		{"otp", with(low, {"code"})},
-		{"app", with(low, {"code", "otp"})},
-		{"release", with(low, {"code", "otp", "app"})},
-		{"dist", with(low, {})},
-		{"console", with(low, {"code", "otp", "app", "release", "dist"})},
-		{"", with(low, {"code", "otp", "app", "release", "dist", "console"})}, // boot.c, main.c, config.c
+		{"base", {}}, {"term", {"base"}}, {"proc", {"base", "term"}},
+		{"sched", {"base", "term", "proc"}}, {"code", {"base", "term"}}, {"otp", with(low, {"code"})},
+		{"app", with(low, {"code", "otp"})}, {"release", with(low, {"code", "otp", "app"})},
+		{"dist", with(low, {})}, {"console", with(low, {"code", "otp", "app", "release", "dist"})},
+		{"", with(low, {"code", "otp", "app", "release", "dist",
+				       "console"})}, // boot.c, main.c, config.c
 	};
 	return rules;
 }
@@ -92,7 +87,8 @@ TEST(NodeIncludes, GoDownwardsOnly)
 		const std::string from = room_of(i.file.lexically_relative("node"));
 		const std::string to = room_of(i.name);
 		seen++;
-		ASSERT_TRUE(may_see().count(from)) << i.file << " is in a room this test does not know: add it to may_see()";
+		ASSERT_TRUE(may_see().count(from))
+			<< i.file << " is in a room this test does not know: add it to may_see()";
 		EXPECT_TRUE(from == to || may_see().at(from).count(to))
 			<< i.file << " includes \"" << i.name << "\": " << from << " may not see " << to
 			<< "; install a function pointer in node_hooks_t instead";
@@ -105,7 +101,8 @@ TEST(NodeIncludes, AreNamedFromOneRoot)
 	for (const Include &i : includes_below("node"))
 		if (!i.angled && i.file.parent_path() != "node") {
 			EXPECT_NE(i.name.find('/'), std::string::npos)
-				<< i.file << " includes \"" << i.name << "\": write \"room/" << i.name << "\"";
+				<< i.file << " includes \"" << i.name << "\": write \"room/" << i.name
+				<< "\"";
 		}
 }
 
@@ -113,7 +110,8 @@ TEST(NodeIncludes, OnlyDistSeesQuicAndTls)
 {
 	for (const Include &i : includes_below("node"))
 		if (i.name.rfind("ngtcp2/", 0) == 0 || i.name.rfind("gnutls/", 0) == 0) {
-			EXPECT_EQ(room_of(i.file.lexically_relative("node")), "dist") << i.file << " includes " << i.name;
+			EXPECT_EQ(room_of(i.file.lexically_relative("node")), "dist")
+				<< i.file << " includes " << i.name;
 		}
 }
 
@@ -121,7 +119,8 @@ TEST(NodeIncludes, SdkIsIncludedInAngles)
 {
 	for (const Include &i : includes_below("node"))
 		if (i.name.rfind("dream/", 0) == 0) {
-			EXPECT_TRUE(i.angled) << i.file << " includes \"" << i.name << "\": write <" << i.name << ">";
+			EXPECT_TRUE(i.angled)
+				<< i.file << " includes \"" << i.name << "\": write <" << i.name << ">";
 		}
 }
 
@@ -131,7 +130,8 @@ TEST(ShellIncludes, SeeOfTheNodeOnlyBaseTermAndTheClient)
 		const std::string room = room_of(i.name);
 		if (i.angled || room.empty() || room == "shell" || room == "base" || room == "term")
 			continue;
-		EXPECT_EQ(i.name, "dist/client.h") << i.file << ": the shell is a peer like others; ask through the client";
+		EXPECT_EQ(i.name, "dist/client.h")
+			<< i.file << ": the shell is a peer like others; ask through the client";
 	}
 }
 
@@ -145,14 +145,15 @@ TEST(ShellIncludes, SeeGnutlsForCertificatesAndNeverNgtcp2)
 TEST(ModuleIncludes, AreTheSdkAndLibcAlone)
 {
 	static const std::set<std::string> libc = {"assert.h", "ctype.h", "errno.h", "float.h", "inttypes.h",
-		"limits.h", "locale.h", "math.h", "setjmp.h", "signal.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h",
-		"stdio.h", "stdlib.h", "string.h", "strings.h", "time.h", "unistd.h"};
+		"limits.h", "locale.h", "math.h", "setjmp.h", "signal.h", "stdarg.h", "stdbool.h", "stddef.h",
+		"stdint.h", "stdio.h", "stdlib.h", "string.h", "strings.h", "time.h", "unistd.h"};
 	unsigned seen = 0;
 	for (const char *folder : {"sdk/include", "apps", "plugins"})
 		for (const Include &i : includes_below(folder)) {
 			const bool sdk = i.angled && i.name.rfind("dream/", 0) == 0;
-			const bool own = !i.angled && std::string(folder) != "sdk/include" && i.name.rfind("..", 0) != 0 &&
-				fs::exists(fs::path(DREAM_SOURCE) / i.file.parent_path() / i.name);
+			const bool own = !i.angled && std::string(folder) != "sdk/include" &&
+					 i.name.rfind("..", 0) != 0 &&
+					 fs::exists(fs::path(DREAM_SOURCE) / i.file.parent_path() / i.name);
 			seen++;
 			EXPECT_TRUE(sdk || own || libc.count(i.name)) << i.file << " includes " << i.name;
 		}

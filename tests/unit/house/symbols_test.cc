@@ -33,7 +33,8 @@ static std::set<std::string> exports_of(const fs::path &file)
 		const auto section = get<Elf64_Shdr>(bytes, header.e_shoff + i * sizeof(Elf64_Shdr));
 		if (section.sh_type != SHT_DYNSYM)
 			continue;
-		const auto strings = get<Elf64_Shdr>(bytes, header.e_shoff + section.sh_link * sizeof(Elf64_Shdr));
+		const auto strings =
+			get<Elf64_Shdr>(bytes, header.e_shoff + section.sh_link * sizeof(Elf64_Shdr));
 		for (uint64_t at = 0; at < section.sh_size; at += sizeof(Elf64_Sym)) {
 			const auto symbol = get<Elf64_Sym>(bytes, section.sh_offset + at);
 			if (symbol.st_shndx != SHN_UNDEF && strings.sh_offset + symbol.st_name < bytes.size())
@@ -115,8 +116,9 @@ TEST(NodeVariables, DoNotExist)
 	for (const Variable &v : symbols) {
 		const bool relro = v.section.rfind(".data.rel.ro", 0) == 0;
 		const bool by_section = writable.count(v.section) != 0 || v.section.rfind(".data.", 0) == 0 ||
-			v.section.rfind(".bss.", 0) == 0;
-		const bool made_by_sanitizer = v.name.rfind("__", 0) == 0 && v.name.find("san") != std::string::npos;
+					v.section.rfind(".bss.", 0) == 0;
+		const bool made_by_sanitizer =
+			v.name.rfind("__", 0) == 0 && v.name.find("san") != std::string::npos;
 		if (relro || !by_section || made_by_sanitizer || allowed.count(v.name) != 0)
 			continue;
 		ADD_FAILURE() << v.object << " " << v.name << " lies in " << v.section
