@@ -184,12 +184,14 @@ node_sig_t *node_proc_next_take(node_proc_t *proc)
 
 int node_proc_wait(node_proc_t *proc, int64_t deadline_ns)
 {
-	bool woken;
-	while (!(woken = __atomic_load_n(&proc->outer, __ATOMIC_ACQUIRE) != NULL) &&
-		node_clock_now(proc->node) < deadline_ns) {
+	bool woken = __atomic_load_n(&proc->outer, __ATOMIC_ACQUIRE) != NULL;
+	bool late = false;
+	while (!woken && !late) {
 		node_proc_set_flag(proc, NODE_PROC_BLOCKED, true);
 		proc->node->hooks.block(proc, deadline_ns);
 		node_proc_set_flag(proc, NODE_PROC_BLOCKED, false);
+		woken = __atomic_load_n(&proc->outer, __ATOMIC_ACQUIRE) != NULL;
+		late = !woken && deadline_ns != NODE_FOREVER && node_clock_now(proc->node) >= deadline_ns;
 	}
 	node_proc_drain(proc);
 	if (node_proc_exiting(proc))

@@ -91,7 +91,7 @@ void node_idle_sleep(node_sched_local_t *s)
 	__atomic_fetch_or(&all->sleepers, bit, __ATOMIC_SEQ_CST);
 	bool watching = become_watcher(all);
 	for (;;) {
-		if (node_sched_has_work(all) || __atomic_load_n(&all->stopping, __ATOMIC_SEQ_CST))
+		if (node_sched_has_work(all) || (watching && node_sched_look_around(s)) || __atomic_load_n(&all->stopping, __ATOMIC_SEQ_CST))
 			break;
 		int64_t now_ns = node_clock_now(all->node);
 		int64_t sleep_ns = time_to_timer(s, now_ns);

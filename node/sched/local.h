@@ -22,10 +22,11 @@ typedef struct node_sched_local {
 	node_stack_t *running; /* the one that runs now */
 	node_stack_t *stack;   /* the one that the next process without a stack borrows */
 	node_fiber_t fiber;
-	int64_t now_ns; /* as of some turns ago */
 	int64_t woken_ns;
 	uint32_t wake_word; /* futex: changes when somebody wakes us */
 	bool searching;
+	uint64_t left_lying;    /* bitmap: schedulers whose hand-off slot may be emptied by us */
+	uint64_t seen_turns[64]; /* of each scheduler when we last looked around */
 	pthread_t thread;
 	node_wheel_t wheel;
 	node_sched_stats_t stats; /* relaxed atomics */
@@ -64,8 +65,11 @@ void node_idle_wake_all(node_sched_t *all);
 
 /* sched.c */
 
-/** True if anything is ready anywhere. [sched] */
+/** True if a queue holds anything; hand-off slots do not count. [sched] */
 bool node_sched_has_work(node_sched_t *all);
+
+/** Looks for hand-off slots whose scheduler is stuck in one turn since the last look; notes them in s->left_lying. [sched] */
+bool node_sched_look_around(node_sched_local_t *s);
 
 /* timer.c */
 int node_timers_open(node_sched_t *all);

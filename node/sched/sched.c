@@ -83,12 +83,31 @@ bool node_sched_has_work(node_sched_t *all)
 {
 	if (__atomic_load_n(&all->n_global, __ATOMIC_SEQ_CST) > 0)
 		return true;
-	for (uint32_t i = 0; i < all->n_locals; i++) {
-		node_sched_local_t *s = &all->locals[i];
-		if (node_runq_count(&s->runq) > 0 || __atomic_load_n(&s->handoff, __ATOMIC_SEQ_CST) != NULL)
+	for (uint32_t i = 0; i < all->n_locals; i++)
+		if (node_runq_count(&all->locals[i].runq) > 0)
 			return true;
-	}
 	return false;
+}
+
+/* Whether a process lies in a hand-off slot whose scheduler has not finished a turn since @s last looked. */
+static bool is_left_lying(node_sched_local_t *s, uint32_t index)
+{
+	node_sched_local_t *other = &s->all->locals[index];
+	uint64_t turns = __atomic_load_n(&other->stats.turns, __ATOMIC_RELAXED);
+	bool stuck = s->seen_turns[index] == turns;
+	s->seen_turns[index] = turns;
+	return stuck && other != s && __atomic_load_n(&other->handoff, __ATOMIC_SEQ_CST) != NULL;
+}
+
+bool node_sched_look_around(node_sched_local_t *s)
+{
+	bool found = false;
+	for (uint32_t i = 0; i < s->all->n_locals; i++)
+		if (is_left_lying(s, i)) {
+			s->left_lying |= UINT64_C(1) << i;
+			found = true;
+		}
+	return found;
 }
 
 static node_proc_t *take_handoff(node_sched_local_t *s)
@@ -98,15 +117,15 @@ static node_proc_t *take_handoff(node_sched_local_t *s)
 	return __atomic_exchange_n(&s->handoff, NULL, __ATOMIC_SEQ_CST);
 }
 
-/* Queues first, hand-off slots last: what stands there is about to run where its data is. */
+/* From queues, and from hand-off slots only what was left lying: it is about to run where its data is. */
 static node_proc_t *steal(node_sched_local_t *s)
 {
 	node_sched_t *all = s->all;
 	node_proc_t *proc = NULL;
 	for (uint32_t i = 1; i < all->n_locals && proc == NULL; i++)
 		proc = node_runq_steal(&s->runq, &all->locals[(s->index + i) % all->n_locals].runq);
-	for (uint32_t i = 1; i < all->n_locals && proc == NULL; i++)
-		proc = take_handoff(&all->locals[(s->index + i) % all->n_locals]);
+	for (; s->left_lying != 0 && proc == NULL; s->left_lying &= s->left_lying - 1)
+		proc = take_handoff(&all->locals[__builtin_ctzll(s->left_lying)]);
 	if (proc != NULL)
 		__atomic_store_n(&s->stats.stolen, s->stats.stolen + 1, __ATOMIC_RELAXED);
 	return proc;
@@ -290,8 +309,8 @@ static void drop_timers(node_proc_t *proc)
 
 static void fire_timers(node_sched_local_t *s)
 {
-	s->now_ns = node_clock_now(s->all->node);
-	(void) node_wheel_advance(&s->wheel, s->now_ns);
+	if (node_wheel_next_ns(&s->wheel) != NODE_FOREVER)
+		(void) node_wheel_advance(&s->wheel, node_clock_now(s->all->node));
 }
 
 static void stop_searching(node_sched_local_t *s)
