@@ -153,7 +153,7 @@ void node_proc_die(node_proc_t *proc)
 	}
 	node_proctab_hide(proc);
 	proc->turns = id; /* who the signals below are from */
-	node_sig_t *late = node_handle_take_outer(proc, true);
+	node_sig_t *late = node_proctab_take_signals(proc, true);
 	tell_links(proc);
 	tell_watchers(proc);
 	tell_callers(proc);

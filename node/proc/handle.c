@@ -3,24 +3,11 @@
 
 #include "proc/table.h"
 
-node_sig_t *node_handle_take_outer(node_proc_t *proc, bool close)
-{
-	node_sig_t *sig = __atomic_exchange_n(&proc->outer, close ? NODE_PROC_CLOSED : NULL, __ATOMIC_ACQ_REL);
-	node_sig_t *oldest = NULL;
-	while (sig != NULL && sig != NODE_PROC_CLOSED) {
-		node_sig_t *next = sig->next;
-		sig->next = oldest;
-		oldest = sig;
-		sig = next;
-	}
-	return oldest;
-}
-
 void node_proc_drain(node_proc_t *proc)
 {
 	if (__atomic_load_n(&proc->outer, __ATOMIC_RELAXED) == NULL)
 		return;
-	node_sig_t *sig = node_handle_take_outer(proc, false);
+	node_sig_t *sig = node_proctab_take_signals(proc, false);
 	while (sig != NULL) {
 		node_sig_t *next = sig->next;
 		node_handle_take(proc, sig);

@@ -12,8 +12,5 @@ void node_handle_take(node_proc_t *proc, node_sig_t *sig);
 /** Answers everything that still waits in a dying process (SIG-9). @sigs oldest first. [sched] */
 void node_handle_bounce_all(node_proc_t *proc, node_sig_t *sigs);
 
-/** The outer queue, oldest first; it is empty afterwards, or closed. [process], [sched] */
-node_sig_t *node_handle_take_outer(node_proc_t *proc, bool close);
-
 DREAM_END_DECLS
 #endif

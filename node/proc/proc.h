@@ -15,7 +15,7 @@ DREAM_BEGIN_DECLS
 
 typedef struct node_proc node_proc_t;
 
-/* node_proc_t.run_state */
+/* node_proc_t.run_state: for people who look; what wakes a process is the state of its queue */
 #define NODE_PROC_IDLE 0u    /* waits for a signal */
 #define NODE_PROC_READY 1u   /* in a run queue */
 #define NODE_PROC_RUNNING 2u
@@ -52,9 +52,9 @@ typedef struct node_call_slot {
 } node_call_slot_t;
 
 struct node_proc {
-	node_sig_t *outer;   /* atomic: signals on their way, newest first; closed when dead */
+	node_sig_t *outer;   /* atomic: signals on their way, newest first; or asleep, or closed (table.h) */
 	uint64_t id;         /* atomic: serial << 32 | slot; 0: free slot */
-	uint32_t run_state;  /* atomic */
+	uint32_t run_state;  /* relaxed atomic */
 	uint32_t flags;      /* relaxed atomic */
 	node_proc_t *next;   /* in a run queue or the free list */
 	node_t *node;
@@ -168,6 +168,13 @@ int node_proc_deliver_take(node_t *node, node_sig_t *sig);
 
 /** Answers a signal that cannot be delivered: "noproc" for links, monitors, calls; frees the rest. [any] */
 void node_proc_bounce_take(node_t *node, node_sig_t *sig, const char *reason);
+
+/** The process has nothing to do: marks it asleep. From then on whoever sends it something wakes it.
+ *  Returns   false: something came; it must run again. [sched] */
+bool node_proc_rest(node_proc_t *proc);
+
+/** Ends a sleep without a signal; true: the caller has to wake it, now. [any] */
+bool node_proc_rouse(node_proc_t *proc);
 
 /** Handles what is in the outer queue: exits, links, monitors; messages go to the inbox. [process] */
 void node_proc_drain(node_proc_t *proc);

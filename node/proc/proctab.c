@@ -76,7 +76,6 @@ static bool add_chunk(node_t *node)
 		return false;
 	for (uint32_t i = CHUNK_SLOTS; i-- > 0;) {
 		chunk[i].outer = NODE_PROC_CLOSED;
-		chunk[i].run_state = NODE_PROC_RUNNING;
 		chunk[i].node = node;
 		chunk[i].next = tab->free_list;
 		/* a free slot keeps its next id in `turns` */
@@ -119,7 +118,7 @@ void node_proctab_hide(node_proc_t *proc)
 }
 
 /* Everything a later process finds must be as in a new slot; what senders may look at meanwhile is cleared by
- * atomic stores. run_state stays RUNNING: a late sender must not find a free slot asleep and wake it. */
+ * atomic stores. */
 static void reset(node_proc_t *proc)
 {
 	__atomic_store_n(&proc->flags, 0, __ATOMIC_RELAXED);
@@ -179,24 +178,50 @@ node_proc_t *node_proctab_next(node_t *node, uint32_t *pos)
 	return NULL;
 }
 
-/* The wake-up protocol: whoever puts the first signal into an empty queue looks whether the process sleeps;
- * the scheduler, having marked it idle, looks at the queue once more. Both sides write before they read, in
- * sequentially consistent order, so one of them sees the other. */
+/* The wake-up protocol is one word. A scheduler that has nothing more to do for a process replaces an empty queue by
+ * ASLEEP; that fails if something is in it. The sender that replaces ASLEEP by its signal, exactly one, wakes the
+ * process. So a process is queued to run once at most, nothing is overlooked, and no second word has to agree.
+ * Release and acquire on that word also carry the process's own memory from one scheduler to the next. */
+#define ASLEEP ((node_sig_t *) (uintptr_t) 2)
+
+bool node_proc_rest(node_proc_t *proc)
+{
+	node_sig_t *empty = NULL;
+	__atomic_store_n(&proc->run_state, NODE_PROC_IDLE, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(&proc->outer, &empty, ASLEEP, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+bool node_proc_rouse(node_proc_t *proc)
+{
+	node_sig_t *asleep = ASLEEP;
+	return __atomic_compare_exchange_n(&proc->outer, &asleep, NULL, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
 bool node_proctab_push(node_proc_t *proc, node_sig_t *sig)
 {
 	node_sig_t *old = __atomic_load_n(&proc->outer, __ATOMIC_RELAXED);
 	do {
 		if (old == NODE_PROC_CLOSED)
 			return false;
-		sig->next = old;
+		sig->next = old == ASLEEP ? NULL : old;
 	} while (!__atomic_compare_exchange_n(
-		&proc->outer, &old, sig, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-	uint32_t idle = NODE_PROC_IDLE;
-	if (old == NULL && __atomic_load_n(&proc->run_state, __ATOMIC_SEQ_CST) == NODE_PROC_IDLE &&
-		__atomic_compare_exchange_n(&proc->run_state, &idle, NODE_PROC_READY, false, __ATOMIC_SEQ_CST,
-			__ATOMIC_RELAXED))
+		&proc->outer, &old, sig, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	if (old == ASLEEP)
 		proc->node->hooks.wake(proc->node, proc);
 	return true;
+}
+
+node_sig_t *node_proctab_take_signals(node_proc_t *proc, bool close)
+{
+	node_sig_t *sig = __atomic_exchange_n(&proc->outer, close ? NODE_PROC_CLOSED : NULL, __ATOMIC_ACQ_REL);
+	node_sig_t *oldest = NULL;
+	while (sig != NULL && sig != NODE_PROC_CLOSED && sig != ASLEEP) {
+		node_sig_t *next = sig->next;
+		sig->next = oldest;
+		oldest = sig;
+		sig = next;
+	}
+	return oldest;
 }
 
 #define REF_BLOCK 4096u

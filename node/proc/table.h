@@ -6,8 +6,8 @@
 
 DREAM_BEGIN_DECLS
 
-/* What `outer` points to once a process takes no more signals. */
-#define NODE_PROC_CLOSED ((node_sig_t *) (uintptr_t) 1)
+/* Besides signals, `outer` can hold one of these, or NULL: empty, and the process is running or about to. */
+#define NODE_PROC_CLOSED ((node_sig_t *) (uintptr_t) 1) /* it takes no more signals */
 
 /** Takes a free slot: a zeroed block (but for its queue, still closed) with a fresh id in *ret_id that nobody
  *  can find yet. NULL: the table is full or out of memory. [any] */
@@ -24,6 +24,9 @@ void node_proctab_give_slot(node_proc_t *proc);
 
 /** Adds to the outer queue and wakes the process. False: the queue is closed, @sig is still the caller's. [any] */
 bool node_proctab_push(node_proc_t *proc, node_sig_t *sig);
+
+/** The outer queue, oldest first; it is empty afterwards, or closed. [process], [sched] */
+node_sig_t *node_proctab_take_signals(node_proc_t *proc, bool close);
 
 DREAM_END_DECLS
 #endif

@@ -60,7 +60,12 @@ static void push_local(node_sched_local_t *s, node_proc_t *proc)
 /* The process just messaged runs next on this thread; who stood there before goes to the queue. */
 static void hand_off(node_sched_local_t *s, node_proc_t *proc)
 {
-	node_proc_t *before = __atomic_exchange_n(&s->handoff, proc, __ATOMIC_SEQ_CST);
+	/* Only we fill the slot, so an empty one needs no exchange. */
+	node_proc_t *before = __atomic_load_n(&s->handoff, __ATOMIC_RELAXED);
+	if (before != NULL)
+		before = __atomic_exchange_n(&s->handoff, proc, __ATOMIC_ACQ_REL);
+	else
+		__atomic_store_n(&s->handoff, proc, __ATOMIC_RELEASE);
 	if (before != NULL)
 		push_local(s, before);
 	else if (__atomic_load_n(&s->all->n_watching, __ATOMIC_RELAXED) == 0)
@@ -71,6 +76,7 @@ static void wake_proc(node_t *node, node_proc_t *proc)
 {
 	node_sched_t *all = node->sched;
 	node_sched_local_t *s = node_ctx_borrow()->sched;
+	__atomic_store_n(&proc->run_state, NODE_PROC_READY, __ATOMIC_RELAXED);
 	if (s != NULL && s->all == all) {
 		hand_off(s, proc);
 		return;
@@ -114,7 +120,7 @@ static node_proc_t *take_handoff(node_sched_local_t *s)
 {
 	if (__atomic_load_n(&s->handoff, __ATOMIC_RELAXED) == NULL)
 		return NULL;
-	return __atomic_exchange_n(&s->handoff, NULL, __ATOMIC_SEQ_CST);
+	return __atomic_exchange_n(&s->handoff, NULL, __ATOMIC_ACQ_REL);
 }
 
 /* From queues, and from hand-off slots only what was left lying: it is about to run where its data is. */
@@ -165,27 +171,20 @@ static void set_ctx(node_t *node, node_sched_local_t *s, node_proc_t *proc, uint
 static void fire_block(void *data)
 {
 	node_proc_t *proc = data;
-	uint32_t idle = NODE_PROC_IDLE;
-	if (__atomic_compare_exchange_n(&proc->run_state, &idle, NODE_PROC_READY, false, __ATOMIC_SEQ_CST,
-		    __ATOMIC_RELAXED))
+	if (node_proc_rouse(proc))
 		proc->node->hooks.wake(proc->node, proc);
-}
-
-/* The second half of the protocol of node_proctab_push(): idle first, then one more look at the queue. */
-static void rest(node_sched_local_t *s, node_proc_t *proc)
-{
-	__atomic_store_n(&proc->run_state, NODE_PROC_IDLE, __ATOMIC_SEQ_CST);
-	uint32_t idle = NODE_PROC_IDLE;
-	if (__atomic_load_n(&proc->outer, __ATOMIC_SEQ_CST) != NULL &&
-		__atomic_compare_exchange_n(&proc->run_state, &idle, NODE_PROC_READY, false, __ATOMIC_SEQ_CST,
-			__ATOMIC_RELAXED))
-		push_local(s, proc);
 }
 
 static void requeue(node_sched_local_t *s, node_proc_t *proc)
 {
-	__atomic_store_n(&proc->run_state, NODE_PROC_READY, __ATOMIC_RELEASE);
+	__atomic_store_n(&proc->run_state, NODE_PROC_READY, __ATOMIC_RELAXED);
 	push_local(s, proc);
+}
+
+static void rest(node_sched_local_t *s, node_proc_t *proc)
+{
+	if (!node_proc_rest(proc))
+		requeue(s, proc);
 }
 
 /* The timer is armed here, not by the process: it must not fire before the process is marked idle. */
