@@ -30,22 +30,22 @@ node_app_t *node_app_find_locked(node_apps_t *apps, const char *name)
 
 static node_app_t *find(node_apps_t *apps, const char *name)
 {
-	g_mutex_lock(&apps->lock);
+	pthread_mutex_lock(&apps->lock);
 	node_app_t *app = node_app_find_locked(apps, name);
-	g_mutex_unlock(&apps->lock);
+	pthread_mutex_unlock(&apps->lock);
 	return app;
 }
 
 static void set_state(node_app_t *app, int32_t state)
 {
 	node_apps_t *apps = app->node->apps;
-	g_mutex_lock(&apps->lock);
+	pthread_mutex_lock(&apps->lock);
 	app->state = state;
 	if (state == NODE_APP_RUNNING) {
 		app->started_seq = ++apps->start_seq;
 		app->started_ns = node_clock_now(app->node);
 	}
-	g_mutex_unlock(&apps->lock);
+	pthread_mutex_unlock(&apps->lock);
 }
 
 static node_app_t *app_at(const node_apps_t *apps, guint i)
@@ -75,9 +75,9 @@ static int add_app(node_apps_t *apps, const node_kind_t *kind, node_diag_t *diag
 	app->gen = node_code_ref(kind->gen);
 	app->kind = kind;
 	app->defaults = defaults;
-	g_mutex_lock(&apps->lock);
+	pthread_mutex_lock(&apps->lock);
 	g_ptr_array_add(apps->apps, app);
-	g_mutex_unlock(&apps->lock);
+	pthread_mutex_unlock(&apps->lock);
 	return DREAM_OK;
 }
 
@@ -447,7 +447,7 @@ GArray *node_app_list(node_t *node)
 {
 	node_apps_t *apps = node->apps;
 	GArray *list = g_array_new(FALSE, TRUE, sizeof(node_app_info_t));
-	g_mutex_lock(&apps->lock);
+	pthread_mutex_lock(&apps->lock);
 	for (guint i = 0; i < apps->apps->len; i++) {
 		const node_app_t *app = app_at(apps, i);
 		const char *description = app->kind->ops.application.description;
@@ -460,7 +460,7 @@ GArray *node_app_list(node_t *node)
 			info.root = app->root;
 		g_array_append_val(list, info);
 	}
-	g_mutex_unlock(&apps->lock);
+	pthread_mutex_unlock(&apps->lock);
 	return list;
 }
 
@@ -472,7 +472,7 @@ int node_app_open(node_t *node)
 	if (apps == NULL)
 		return DREAM_ENOMEM;
 	apps->node = node;
-	g_mutex_init(&apps->lock);
+	pthread_mutex_init(&apps->lock, NULL);
 	apps->apps = g_ptr_array_new();
 	apps->config = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_hash_table_unref);
 	node->apps = apps;
@@ -495,7 +495,7 @@ void node_app_close(node_t *node)
 	}
 	g_ptr_array_unref(apps->apps);
 	g_hash_table_unref(apps->config);
-	g_mutex_clear(&apps->lock);
+	pthread_mutex_destroy(&apps->lock);
 	g_free(apps);
 	node->apps = NULL;
 }

@@ -41,17 +41,17 @@ static GHashTable *layer_of(node_apps_t *apps, const char *app)
 int node_app_env_set_take(node_t *node, const char *app, const char *key, dream_msg_t *value)
 {
 	node_apps_t *apps = node->apps;
-	g_mutex_lock(&apps->lock);
+	pthread_mutex_lock(&apps->lock);
 	g_hash_table_replace(layer_of(apps, app), g_strdup(key), value);
-	g_mutex_unlock(&apps->lock);
+	pthread_mutex_unlock(&apps->lock);
 	return DREAM_OK;
 }
 
 void node_app_env_reset(node_t *node)
 {
-	g_mutex_lock(&node->apps->lock);
+	pthread_mutex_lock(&node->apps->lock);
 	g_hash_table_remove_all(node->apps->config);
-	g_mutex_unlock(&node->apps->lock);
+	pthread_mutex_unlock(&node->apps->lock);
 }
 
 static dream_msg_t *configured(node_apps_t *apps, const char *app, const char *key)
@@ -75,11 +75,11 @@ static dream_msg_t *built_in(node_apps_t *apps, const char *name, const char *ke
 int node_app_env_get(node_t *node, const char *app, const char *key, dream_msg_t **ret_value)
 {
 	node_apps_t *apps = node->apps;
-	g_mutex_lock(&apps->lock);
+	pthread_mutex_lock(&apps->lock);
 	dream_msg_t *value = configured(apps, app, key);
 	if (value == NULL)
 		value = built_in(apps, app, key);
-	g_mutex_unlock(&apps->lock);
+	pthread_mutex_unlock(&apps->lock);
 	if (value == NULL)
 		return DREAM_ENOENT;
 	*ret_value = value;
@@ -129,7 +129,7 @@ int node_app_env_map(node_t *node, const char *name, dream_msg_t **ret_map)
 	node_apps_t *apps = node->apps;
 	node_cbor_writer_t w;
 	node_cbor_init(&w);
-	g_mutex_lock(&apps->lock);
+	pthread_mutex_lock(&apps->lock);
 	const node_app_t *app = node_app_find_locked(apps, name);
 	GHashTable *layer = g_hash_table_lookup(apps->config, name);
 	if (app != NULL) {
@@ -138,7 +138,7 @@ int node_app_env_map(node_t *node, const char *name, dream_msg_t **ret_map)
 		put_defaults(&w, app, layer);
 		node_cbor_put_break(&w);
 	}
-	g_mutex_unlock(&apps->lock);
+	pthread_mutex_unlock(&apps->lock);
 	if (app != NULL)
 		return node_cbor_finish(&w, ret_map);
 	node_cbor_fini(&w);

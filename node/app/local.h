@@ -24,7 +24,7 @@ typedef struct node_app {
 
 struct node_apps {
 	node_t *node;
-	GMutex lock;
+	pthread_mutex_t lock;
 	GPtrArray *apps;     /* node_app_t *, in load order; never removed */
 	GHashTable *config;  /* char * application -> GHashTable of char * key -> dream_msg_t * */
 	dream_pid_t controller;

@@ -22,8 +22,8 @@ typedef struct {
 int node_master_set_code(node_app_t *app, const node_gen_t *gen, bool change, node_diag_t *diag)
 {
 	dream_msg_t *defaults;
-	const node_kind_t *kind = node_code_kind_borrow(gen, app->kind->name);
-	if (kind == NULL || kind->type != DREAM_KIND_APPLICATION)
+	const node_kind_t *kind = node_code_application_borrow(gen, app->kind->name);
+	if (kind == NULL)
 		return node_diag_set(diag, DREAM_ECODECHANGE, "%s %s has no application \"%s\"", gen->name, gen->vsn, app->name);
 	int r = node_env_parse_defaults(&kind->ops.application, &defaults, diag);
 	if (r < 0 || !change) {
@@ -32,13 +32,13 @@ int node_master_set_code(node_app_t *app, const node_gen_t *gen, bool change, no
 		return r;
 	}
 	node_gen_t *fresh = node_code_ref(kind->gen);
-	g_mutex_lock(&app->node->apps->lock);
+	pthread_mutex_lock(&app->node->apps->lock);
 	node_gen_t *before = app->gen;
 	dream_msg_t *old_defaults = app->defaults;
 	app->gen = fresh;
 	app->kind = kind;
 	app->defaults = defaults;
-	g_mutex_unlock(&app->node->apps->lock);
+	pthread_mutex_unlock(&app->node->apps->lock);
 	node_code_unref(before);
 	node_msg_unref(old_defaults);
 	return DREAM_OK;
@@ -166,9 +166,9 @@ static int run_start(node_proc_t *proc, master_t *master)
 	node_msg_unref(args);
 	if (r != DREAM_OK)
 		return fail_start(proc, master, proc->last_reason != NULL ? node_msg_ref(proc->last_reason) : node_msg_text("ignore"));
-	g_mutex_lock(&proc->node->apps->lock);
+	pthread_mutex_lock(&proc->node->apps->lock);
 	app->root = root;
-	g_mutex_unlock(&proc->node->apps->lock);
+	pthread_mutex_unlock(&proc->node->apps->lock);
 	master->running = true;
 	node_proc_ack_start_take(proc, DREAM_OK, NULL);
 	return NODE_RUN_IDLE;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <glib.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,9 +18,9 @@ struct node_log {
 	node_t *node;
 	int fd;
 	int32_t level; /* atomic */
-	GMutex lock;
-	GCond more;
-	GThread *writer; /* NULL without an fd */
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	pthread_t writer; /* with an fd */
 	bool closing;
 	uint64_t newest;  /* seq of the newest line, 0 for none */
 	uint64_t written; /* seq up to which lines were written or dropped */
@@ -79,7 +80,7 @@ static void write_next(node_log_t *log)
 	node_log_line_t *line = &log->ring[++log->written % NODE_LOG_RING];
 	format_line(line, text, sizeof(text));
 	log->dropped = 0;
-	g_mutex_unlock(&log->lock);
+	pthread_mutex_unlock(&log->lock);
 	if (dropped > 0) {
 		char note[64];
 		int n = snprintf(note, sizeof(note), "(%" PRIu64 " lines dropped: the log's reader is too slow)\n",
@@ -87,21 +88,21 @@ static void write_next(node_log_t *log)
 		write_bounded(log->fd, note, (size_t) n);
 	}
 	write_bounded(log->fd, text, strlen(text));
-	g_mutex_lock(&log->lock);
+	pthread_mutex_lock(&log->lock);
 }
 
-static gpointer writer_main(gpointer data)
+static void *writer_main(void *data)
 {
 	node_log_t *log = data;
-	g_mutex_lock(&log->lock);
+	pthread_mutex_lock(&log->lock);
 	for (;;) {
 		while (log->written == log->newest && !log->closing)
-			g_cond_wait(&log->more, &log->lock);
+			pthread_cond_wait(&log->more, &log->lock);
 		if (log->written == log->newest)
 			break;
 		write_next(log);
 	}
-	g_mutex_unlock(&log->lock);
+	pthread_mutex_unlock(&log->lock);
 	return NULL;
 }
 
@@ -113,10 +114,12 @@ int node_log_open(node_t *node, int fd, int32_t level, node_log_t **ret_log)
 	log->node = node;
 	log->fd = fd;
 	log->level = level;
-	g_mutex_init(&log->lock);
-	g_cond_init(&log->more);
-	if (fd >= 0)
-		log->writer = g_thread_new("log", writer_main, log);
+	pthread_mutex_init(&log->lock, NULL);
+	pthread_cond_init(&log->more, NULL);
+	if (fd >= 0 && pthread_create(&log->writer, NULL, writer_main, log) != 0) {
+		g_free(log);
+		return DREAM_ENOMEM;
+	}
 	node->log = log;
 	*ret_log = log;
 	return DREAM_OK;
@@ -126,15 +129,15 @@ void node_log_close(node_log_t *log)
 {
 	if (log == NULL)
 		return;
-	if (log->writer != NULL) {
-		g_mutex_lock(&log->lock);
+	if (log->fd >= 0) {
+		pthread_mutex_lock(&log->lock);
 		log->closing = true;
-		g_cond_signal(&log->more);
-		g_mutex_unlock(&log->lock);
-		g_thread_join(log->writer);
+		pthread_cond_signal(&log->more);
+		pthread_mutex_unlock(&log->lock);
+		pthread_join(log->writer, NULL);
 	}
-	g_mutex_clear(&log->lock);
-	g_cond_clear(&log->more);
+	pthread_mutex_destroy(&log->lock);
+	pthread_cond_destroy(&log->more);
 	log->node->log = NULL;
 	g_free(log);
 }
@@ -158,8 +161,8 @@ void node_log(node_t *node, int32_t level, const char *format, ...)
 	va_end(args);
 	clean(text);
 
-	g_mutex_lock(&log->lock);
-	if (log->writer != NULL && log->newest - log->written >= NODE_LOG_RING) {
+	pthread_mutex_lock(&log->lock);
+	if (log->fd >= 0 && log->newest - log->written >= NODE_LOG_RING) {
 		log->written++;
 		log->dropped++;
 	}
@@ -168,14 +171,14 @@ void node_log(node_t *node, int32_t level, const char *format, ...)
 	line->wall_ns = node->clock->wall_ns(node->clock);
 	line->level = level;
 	g_strlcpy(line->text, text, sizeof(line->text));
-	g_cond_signal(&log->more);
-	g_mutex_unlock(&log->lock);
+	pthread_cond_signal(&log->more);
+	pthread_mutex_unlock(&log->lock);
 }
 
 uint32_t node_log_tail(node_log_t *log, uint64_t after, int32_t level, node_log_line_t *ret_lines, uint32_t cap)
 {
 	uint32_t n = 0;
-	g_mutex_lock(&log->lock);
+	pthread_mutex_lock(&log->lock);
 	uint64_t oldest = log->newest > NODE_LOG_RING ? log->newest - NODE_LOG_RING + 1 : 1;
 	uint64_t seq = log->newest;
 	uint64_t first = seq + 1;
@@ -188,7 +191,7 @@ uint32_t node_log_tail(node_log_t *log, uint64_t after, int32_t level, node_log_
 	for (seq = first; seq <= log->newest && n < cap; seq++)
 		if (log->ring[seq % NODE_LOG_RING].level >= level)
 			ret_lines[n++] = log->ring[seq % NODE_LOG_RING];
-	g_mutex_unlock(&log->lock);
+	pthread_mutex_unlock(&log->lock);
 	return n;
 }
 

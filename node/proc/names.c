@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <glib.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "proc/names.h"
 
 struct node_names {
-	GRWLock lock;
+	pthread_rwlock_t lock;
 	GHashTable *by_name; /* char * (owned) -> dream_pid_t * (owned) */
 };
 
@@ -14,7 +15,7 @@ int node_names_open(node_t *node)
 	node_names_t *names = g_try_new0(node_names_t, 1);
 	if (names == NULL)
 		return DREAM_ENOMEM;
-	g_rw_lock_init(&names->lock);
+	pthread_rwlock_init(&names->lock, NULL);
 	names->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	node->names = names;
 	return DREAM_OK;
@@ -26,7 +27,7 @@ void node_names_close(node_t *node)
 	if (names == NULL)
 		return;
 	g_hash_table_destroy(names->by_name);
-	g_rw_lock_clear(&names->lock);
+	pthread_rwlock_destroy(&names->lock);
 	g_free(names);
 	node->names = NULL;
 }
@@ -43,29 +44,29 @@ int node_names_add(node_t *node, const char *name, dream_pid_t pid)
 		return DREAM_EINVAL;
 	node_names_t *names = node->names;
 	int r = DREAM_EEXIST;
-	g_rw_lock_writer_lock(&names->lock);
+	pthread_rwlock_wrlock(&names->lock);
 	if (!g_hash_table_contains(names->by_name, name)) {
 		g_hash_table_insert(names->by_name, g_strdup(name), g_memdup2(&pid, sizeof(pid)));
 		r = DREAM_OK;
 	}
-	g_rw_lock_writer_unlock(&names->lock);
+	pthread_rwlock_unlock(&names->lock);
 	return r;
 }
 
 void node_names_drop(node_t *node, const char *name)
 {
-	g_rw_lock_writer_lock(&node->names->lock);
+	pthread_rwlock_wrlock(&node->names->lock);
 	g_hash_table_remove(node->names->by_name, name);
-	g_rw_lock_writer_unlock(&node->names->lock);
+	pthread_rwlock_unlock(&node->names->lock);
 }
 
 int node_names_whereis(node_t *node, const char *name, dream_pid_t *ret_pid)
 {
-	g_rw_lock_reader_lock(&node->names->lock);
+	pthread_rwlock_rdlock(&node->names->lock);
 	const dream_pid_t *pid = g_hash_table_lookup(node->names->by_name, name);
 	if (pid != NULL)
 		*ret_pid = *pid;
-	g_rw_lock_reader_unlock(&node->names->lock);
+	pthread_rwlock_unlock(&node->names->lock);
 	return pid != NULL ? DREAM_OK : DREAM_ENOENT;
 }
 
@@ -73,11 +74,11 @@ void node_names_each(node_t *node, void (*each)(void *data, const char *name, dr
 {
 	GHashTableIter iter;
 	gpointer name, pid;
-	g_rw_lock_reader_lock(&node->names->lock);
+	pthread_rwlock_rdlock(&node->names->lock);
 	g_hash_table_iter_init(&iter, node->names->by_name);
 	while (g_hash_table_iter_next(&iter, &name, &pid))
 		each(data, name, *(const dream_pid_t *) pid);
-	g_rw_lock_reader_unlock(&node->names->lock);
+	pthread_rwlock_unlock(&node->names->lock);
 }
 
 typedef struct {

@@ -3,6 +3,7 @@
  * pointer. An id is serial << 32 | slot; the serial of a slot grows with each process in it, so that an old
  * pid does not reach a new process until 2^32 processes have been in one slot. */
 #include <glib.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #define CHUNK_SLOTS (1u << CHUNK_BITS)
 
 struct node_proctab {
-	GMutex lock; /* growth and the free list */
+	pthread_mutex_t lock; /* growth and the free list */
 	uint32_t max_procs;
 	uint32_t n_slots; /* atomic: slots in chunks that exist */
 	uint32_t n_alive; /* atomic */
@@ -35,7 +36,7 @@ int node_proctab_open(node_t *node, uint32_t max_procs)
 		g_free(tab);
 		return DREAM_ENOMEM;
 	}
-	g_mutex_init(&tab->lock);
+	pthread_mutex_init(&tab->lock, NULL);
 	/* A random start keeps references of different nodes and incarnations apart. */
 	node->clock->random(node->clock, &tab->next_ref, sizeof(tab->next_ref));
 	node->procs = tab;
@@ -54,7 +55,7 @@ void node_proctab_close(node_t *node)
 	for (uint32_t i = 0; i * CHUNK_SLOTS < tab->n_slots; i++)
 		node_mem_free(tab->chunks[i]);
 	g_free(tab->chunks);
-	g_mutex_clear(&tab->lock);
+	pthread_mutex_destroy(&tab->lock);
 	g_free(tab);
 	node->procs = NULL;
 	node_names_close(node);
@@ -90,13 +91,13 @@ static bool add_chunk(node_t *node)
 node_proc_t *node_proctab_take_slot(node_t *node, uint64_t *ret_id)
 {
 	node_proctab_t *tab = node->procs;
-	g_mutex_lock(&tab->lock);
+	pthread_mutex_lock(&tab->lock);
 	node_proc_t *proc = NULL;
 	if (tab->free_list != NULL || add_chunk(node)) {
 		proc = tab->free_list;
 		tab->free_list = proc->next;
 	}
-	g_mutex_unlock(&tab->lock);
+	pthread_mutex_unlock(&tab->lock);
 	if (proc == NULL)
 		return NULL;
 	*ret_id = proc->turns;
@@ -144,11 +145,11 @@ void node_proctab_give_slot(node_proc_t *proc)
 	uint64_t next_id = proc->turns;
 	reset(proc);
 	__atomic_fetch_sub(&tab->n_alive, 1, __ATOMIC_RELAXED);
-	g_mutex_lock(&tab->lock);
+	pthread_mutex_lock(&tab->lock);
 	__atomic_store_n(&proc->turns, next_id, __ATOMIC_RELAXED);
 	proc->next = tab->free_list;
 	tab->free_list = proc;
-	g_mutex_unlock(&tab->lock);
+	pthread_mutex_unlock(&tab->lock);
 }
 
 node_proc_t *node_proctab_find(node_t *node, uint64_t id)

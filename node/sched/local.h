@@ -44,7 +44,7 @@ struct node_sched {
 	uint64_t sleepers;    /* atomic bitmap of sleeping schedulers (at most 64) */
 	uint32_t n_searching; /* atomic */
 	uint32_t n_watching;  /* atomic: sleepers that look again by themselves */
-	GMutex lock;          /* the queue below */
+	pthread_mutex_t lock;          /* the queue below */
 	node_proc_t *global;  /* woken by other threads, or overflown */
 	node_proc_t *global_last;
 	uint32_t n_global;    /* atomic */

@@ -23,7 +23,7 @@
 
 static void push_global(node_sched_t *all, node_proc_t *proc)
 {
-	g_mutex_lock(&all->lock);
+	pthread_mutex_lock(&all->lock);
 	proc->next = NULL;
 	if (all->global_last != NULL)
 		all->global_last->next = proc;
@@ -31,14 +31,14 @@ static void push_global(node_sched_t *all, node_proc_t *proc)
 		all->global = proc;
 	all->global_last = proc;
 	__atomic_fetch_add(&all->n_global, 1, __ATOMIC_SEQ_CST);
-	g_mutex_unlock(&all->lock);
+	pthread_mutex_unlock(&all->lock);
 }
 
 static node_proc_t *pop_global(node_sched_t *all)
 {
 	if (__atomic_load_n(&all->n_global, __ATOMIC_SEQ_CST) == 0)
 		return NULL;
-	g_mutex_lock(&all->lock);
+	pthread_mutex_lock(&all->lock);
 	node_proc_t *proc = all->global;
 	if (proc != NULL) {
 		all->global = proc->next;
@@ -46,7 +46,7 @@ static node_proc_t *pop_global(node_sched_t *all)
 			all->global_last = NULL;
 		__atomic_fetch_sub(&all->n_global, 1, __ATOMIC_SEQ_CST);
 	}
-	g_mutex_unlock(&all->lock);
+	pthread_mutex_unlock(&all->lock);
 	return proc;
 }
 
@@ -411,7 +411,7 @@ int node_sched_open(node_t *node, const node_sched_options_t *options)
 	all->driven = options->n_threads == 0;
 	all->n_locals = CLAMP(options->n_threads, 1, NODE_SCHED_MAX);
 	all->locals = g_try_new0(node_sched_local_t, all->n_locals);
-	g_mutex_init(&all->lock);
+	pthread_mutex_init(&all->lock, NULL);
 	int r = all->locals == NULL ? DREAM_ENOMEM
 				    : node_stack_pool_init(&all->stacks, options->stack_bytes != 0 ? options->stack_bytes : STACK_BYTES,
 					      options->max_stacks != 0 ? options->max_stacks : MAX_STACKS);
@@ -467,7 +467,7 @@ void node_sched_close(node_t *node)
 		return;
 	node_timers_close(all);
 	node_stack_pool_fini(&all->stacks);
-	g_mutex_clear(&all->lock);
+	pthread_mutex_destroy(&all->lock);
 	g_free(all->locals);
 	g_free(all);
 	node->sched = NULL;

@@ -28,7 +28,7 @@ int node_stack_pool_init(node_stack_pool_t *pool, size_t stack_bytes, uint32_t m
 	pool->chunks = g_try_new0(void *, max_stacks / CHUNK_STACKS + 1);
 	if (pool->chunks == NULL)
 		return DREAM_ENOMEM;
-	g_mutex_init(&pool->lock);
+	pthread_mutex_init(&pool->lock, NULL);
 	return DREAM_OK;
 }
 
@@ -43,7 +43,7 @@ void node_stack_pool_fini(node_stack_pool_t *pool)
 		munmap(pool->chunks[i], CHUNK_STACKS * pool->stack_bytes);
 	}
 	g_free(pool->chunks);
-	g_mutex_clear(&pool->lock);
+	pthread_mutex_destroy(&pool->lock);
 }
 
 /* What runs on every stack for ever: one turn of a process, then back to the scheduler. */
@@ -105,22 +105,22 @@ static bool add_chunk(node_stack_pool_t *pool)
 
 node_stack_t *node_stack_take(node_stack_pool_t *pool)
 {
-	g_mutex_lock(&pool->lock);
+	pthread_mutex_lock(&pool->lock);
 	node_stack_t *stack = NULL;
 	if (pool->free_list != NULL || add_chunk(pool)) {
 		stack = pool->free_list;
 		pool->free_list = stack->next;
 	}
-	g_mutex_unlock(&pool->lock);
+	pthread_mutex_unlock(&pool->lock);
 	return stack;
 }
 
 void node_stack_give(node_stack_pool_t *pool, node_stack_t *stack)
 {
-	g_mutex_lock(&pool->lock);
+	pthread_mutex_lock(&pool->lock);
 	stack->next = pool->free_list;
 	pool->free_list = stack;
-	g_mutex_unlock(&pool->lock);
+	pthread_mutex_unlock(&pool->lock);
 }
 
 void node_stack_reset(node_stack_t *stack)

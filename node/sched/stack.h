@@ -3,6 +3,7 @@
 #ifndef NODE_SCHED_STACK_H
 #define NODE_SCHED_STACK_H
 #include <glib.h>
+#include <pthread.h>
 #include "proc/proc.h"
 #include "sched/switch.h"
 #include "sched/wheel.h"
@@ -32,7 +33,7 @@ typedef struct node_stack {
 /* All stacks of a node. They are cut from large mappings and used again; a guard below each turns an overflow into a
  * fault. */
 typedef struct node_stack_pool {
-	GMutex lock;
+	pthread_mutex_t lock;
 	node_stack_t *free_list;
 	void **chunks;
 	uint32_t n_chunks;

@@ -16,7 +16,7 @@ typedef struct node_timer {
 } node_timer_t;
 
 struct node_timers {
-	GMutex lock;
+	pthread_mutex_t lock;
 	GHashTable *by_ref; /* guint64 * in the timer -> node_timer_t * */
 };
 
@@ -25,7 +25,7 @@ int node_timers_open(node_sched_t *all)
 	all->timers = g_try_new0(struct node_timers, 1);
 	if (all->timers == NULL)
 		return DREAM_ENOMEM;
-	g_mutex_init(&all->timers->lock);
+	pthread_mutex_init(&all->timers->lock, NULL);
 	all->timers->by_ref = g_hash_table_new(g_int64_hash, g_int64_equal);
 	return DREAM_OK;
 }
@@ -49,7 +49,7 @@ void node_timers_close(node_sched_t *all)
 {
 	g_hash_table_foreach_remove(all->timers->by_ref, free_one, NULL);
 	g_hash_table_destroy(all->timers->by_ref);
-	g_mutex_clear(&all->timers->lock);
+	pthread_mutex_destroy(&all->timers->lock);
 	g_free(all->timers);
 }
 
@@ -58,9 +58,9 @@ static void fire(void *data)
 	node_timer_t *timer = data;
 	node_t *node = timer->node;
 	struct node_timers *timers = node->sched->timers;
-	g_mutex_lock(&timers->lock);
+	pthread_mutex_lock(&timers->lock);
 	g_hash_table_remove(timers->by_ref, &timer->ref);
-	g_mutex_unlock(&timers->lock);
+	pthread_mutex_unlock(&timers->lock);
 	node_sig_t *sig = timer->sig;
 	timer->sig = NULL;
 	if (timer->name == NULL || node_names_whereis(node, timer->name, &sig->to) == DREAM_OK)
@@ -101,23 +101,23 @@ int node_timer_start_take(node_t *node, node_sig_t *sig, const char *name, int64
 	if (ret_ref != NULL)
 		*ret_ref = timer->ref;
 	struct node_timers *timers = node->sched->timers;
-	g_mutex_lock(&timers->lock);
+	pthread_mutex_lock(&timers->lock);
 	g_hash_table_insert(timers->by_ref, &timer->ref, timer);
 	arm(node, timer);
-	g_mutex_unlock(&timers->lock);
+	pthread_mutex_unlock(&timers->lock);
 	return DREAM_OK;
 }
 
 int64_t node_timer_cancel(node_t *node, uint64_t ref)
 {
 	struct node_timers *timers = node->sched->timers;
-	g_mutex_lock(&timers->lock);
+	pthread_mutex_lock(&timers->lock);
 	node_timer_t *timer = g_hash_table_lookup(timers->by_ref, &ref);
 	/* Found but no longer armed: it is about to deliver and frees itself. */
 	bool ours = timer != NULL && node_wheel_cancel(&timer->entry);
 	if (ours)
 		g_hash_table_remove(timers->by_ref, &ref);
-	g_mutex_unlock(&timers->lock);
+	pthread_mutex_unlock(&timers->lock);
 	if (!ours)
 		return DREAM_ENOENT;
 	int64_t left_ns = timer->deadline_ns - node_clock_now(node);
@@ -128,8 +128,8 @@ int64_t node_timer_cancel(node_t *node, uint64_t ref)
 uint32_t node_timer_count(node_t *node)
 {
 	struct node_timers *timers = node->sched->timers;
-	g_mutex_lock(&timers->lock);
+	pthread_mutex_lock(&timers->lock);
 	uint32_t count = g_hash_table_size(timers->by_ref);
-	g_mutex_unlock(&timers->lock);
+	pthread_mutex_unlock(&timers->lock);
 	return count;
 }

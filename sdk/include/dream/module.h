@@ -17,7 +17,7 @@ DREAM_BEGIN_DECLS
 typedef struct dream_kind {
 	uint32_t struct_size;
 	uint32_t type;
-	const char *name; /* [a-z][a-z0-9_]{0,63}, unique in the module */
+	const char *name; /* [a-z][a-z0-9_]{0,63}, unique in the module; an application may share its server's */
 	const void *ops;  /* the vtable of that type */
 } dream_kind_t;
 
@@ -32,7 +32,7 @@ typedef struct dream_module {
 	uint32_t struct_size; /* sizeof(dream_module_t) where the module was built */
 	uint32_t flags;
 	const char *name; /* [a-z][a-z0-9_]{0,63} */
-	const char *vsn;  /* "1.2.0": [0-9A-Za-z.+~-]{1,63} */
+	const char *vsn;  /* "1.2.0": [0-9A-Za-z][0-9A-Za-z.+~-]{0,62} */
 	const dream_host_t **host; /* the node stores its function table here, then calls load() */
 	const dream_kind_t *const *kinds; /* NULL-terminated */
 	int (*load)(void);                /* optional; negative: the load fails and nothing has changed */
