@@ -33,6 +33,10 @@ typedef struct node_hooks {
 	int (*node_number)(node_t *node, const char *name, uint64_t name_size, uint32_t *ret_number);
 	/* dist: the name behind such a number; NULL if none; lives as long as the node. */
 	const char *(*node_name_borrow)(node_t *node, uint32_t number);
+	/* console: an operator's command line has come; NULL: there is no console. Copies what it needs; [loop]. */
+	void (*console_command)(node_t *node, uint64_t session, uint64_t id, const char *operator_name, const char *line);
+	/* console: the operator cancelled that command, or its connection is gone; [loop]. */
+	void (*console_cancel)(node_t *node, uint64_t session, uint64_t id);
 	/* main: asks the whole node to stop; returns at once. */
 	void (*shutdown)(node_t *node, int exit_code, const char *why);
 } node_hooks_t;
