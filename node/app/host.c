@@ -333,6 +333,20 @@ static int host_env_get(const char *key, dream_msg_t **ret_value)
 	return r < 0 ? r : give_take(proc, value, ret_value);
 }
 
+static int host_env(const dream_type_t *type, void *ret_value)
+{
+	node_proc_t *proc = me();
+	dream_msg_t *map;
+	const char *app = node_app_of_borrow(proc);
+	int r = app == NULL ? DREAM_ENOENT : node_app_env_map(proc->node, app, &map);
+	if (r < 0)
+		return r;
+	node_cbor_reader_t reader = node_cbor_read_msg(map);
+	r = decode(proc, &reader, false, type, ret_value);
+	node_msg_unref(map);
+	return r;
+}
+
 /* ---- gen_server ---- */
 
 static int host_start(const dream_start_t *how, dream_pid_t *ret_pid)
@@ -460,6 +474,7 @@ static const dream_host_t table = {
 	.reason_borrow = host_reason_borrow,
 	.log = host_log,
 	.env_get = host_env_get,
+	.env = host_env,
 	.start = host_start,
 	.call = host_call,
 	.cast_take = host_cast_take,

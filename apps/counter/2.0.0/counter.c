@@ -1,52 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /* counter 2.0.0: as 1.0.0, and it counts its changes too. A running 1.0.0 becomes this without losing its
  * value: fields are carried over by name, and new ones begin at zero. */
-#include <string.h>
 #include <dream/dream.h>
 
-/* What is said to the server, and what it keeps: each list makes a struct and its description. */
+/* What the configuration says, what is said to the server, and what it keeps: each list makes a struct and its description. */
+#define COUNTER_ENV(F) F(i64, start)
 #define COUNTER_ADD(F) F(i64, by)
 #define COUNTER_VALUE(F) F(i64, value)
 #define COUNTER_REPORT(F) F(i64, value) F(u64, changes)
 #define COUNTER_STATE(F) F(i64, value) F(u64, changes)
+DREAM_TYPE(counter_env, COUNTER_ENV);
 DREAM_TYPE(counter_add, COUNTER_ADD);
 DREAM_TYPE(counter_value, COUNTER_VALUE);
 DREAM_TYPE(counter_report, COUNTER_REPORT);
 DREAM_STATE(counter_state, COUNTER_STATE, 2);
 
-/* The environment's key "start", an integer: described types are maps, so it is read as {"value": start}. */
-static int read_start(int64_t *ret_start)
-{
-	uint8_t item[32] = "\xa1\x65"
-			   "value"; /* the head of that map and its key, in CBOR */
-	const size_t head = 7;
-	dream_msg_t *start;
-	dream_msg_t *map;
-	counter_value_t value;
-
-	int r = dream_env_get("start", &start);
-	if (r < 0)
-		return r;
-	uint64_t size = dream_msg_size_bytes(start);
-	if (size <= sizeof(item) - head)
-		memcpy(item + head, dream_msg_data_borrow(start), size);
-	r = size <= sizeof(item) - head ? dream_msg_new(item, head + size, &map) : DREAM_ERANGE;
-	dream_msg_unref(start);
-	if (r < 0)
-		return r;
-	r = dream_msg_decode(map, NULL, &counter_value_type, &value);
-	dream_msg_unref(map);
-	if (r == DREAM_OK)
-		*ret_start = value.value;
-	return r;
-}
-
 static int counter_init(const dream_msg_t *args, void **ret_state)
 {
 	counter_state_t *s = *ret_state; /* zeroed by the node */
+	counter_env_t env;
 	(void) args;
-	int r = read_start(&s->value);
-	return r == DREAM_ENOENT ? DREAM_OK : r;
+	int r = dream_env(&counter_env_type, &env);
+	if (r < 0)
+		return r;
+	s->value = env.start;
+	return DREAM_OK;
 }
 
 static int change(counter_state_t *s, int64_t by)

@@ -61,6 +61,7 @@ typedef struct dream_host {
 	const dream_msg_t *(*reason_borrow)(void);
 	void (*log)(int32_t level, const char *text);
 	int (*env_get)(const char *key, dream_msg_t **ret_value);
+	int (*env)(const dream_type_t *type, void *ret_value);
 
 	/* gen_server.h */
 	int (*start)(const struct dream_start *how, dream_pid_t *ret_pid);

@@ -259,6 +259,16 @@ static inline int dream_env_get(const char *key, dream_msg_t **ret_value)
 	return dream_host->env_get(key, ret_value);
 }
 
+/** The whole environment of the caller's application as a described struct: keys without a field are left out,
+ *  fields without a key are zero. Texts and lists are copied into the caller's process memory.
+ *  @ret_value  storage of type->size bytes; untouched on failure
+ *  Errors    DREAM_ENOENT  a process outside every application
+ *            DREAM_EDECODE, DREAM_ERANGE  a value of another kind; dream_reason_borrow() names the key */
+static inline int dream_env(const dream_type_t *type, void *ret_value)
+{
+	return dream_host->env(type, ret_value);
+}
+
 #define DREAM_LOG_DEBUG 0
 #define DREAM_LOG_INFO 1
 #define DREAM_LOG_NOTICE 2
