@@ -295,7 +295,7 @@ static int take_kind(node_adopt_t *a, const dream_kind_t *theirs, node_kind_t *k
 
 static int take_kinds(node_adopt_t *a, const dream_kind_t *const *list)
 {
-	uint32_t n;
+	uint32_t n = 0;
 	int r = node_adopt_count(a, "its list of kinds", (const void *const *) list, &n);
 	if (r < 0)
 		return r;
