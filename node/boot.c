@@ -12,6 +12,8 @@
 #include "app/host.h"
 #include "base/log.h"
 #include "code/code.h"
+#include "console/outlet.h"
+#include "dist/dist.h"
 #include "sched/sched.h"
 
 #define TASK_IDLE 0u
@@ -131,11 +133,27 @@ static int start_all(node_proc_t *proc, const node_config_t *config, node_diag_t
 	return r;
 }
 
+static void connect_all(node_boot_t *boot)
+{
+	const node_boot_net_t *net = boot->options.net;
+	const GPtrArray *peers = boot->options.config->connect;
+	for (guint i = 0; i < peers->len && net != NULL && net->connect != NULL; i++)
+		net->connect(&boot->node, peers->pdata[i]);
+}
+
+static int start_node(node_proc_t *proc, node_boot_t *boot, node_diag_t *diag)
+{
+	int r = start_all(proc, boot->options.config, diag);
+	if (r == DREAM_OK)
+		connect_all(boot);
+	return r;
+}
+
 static int do_task(node_proc_t *proc, task_t *task)
 {
 	switch (task->kind) {
 	case NODE_BOOT_START:
-		return start_all(proc, task->boot->options.config, &task->work);
+		return start_node(proc, task->boot, &task->work);
 	case NODE_BOOT_STOP:
 		return node_app_stop_all(proc, &task->work);
 	default:
@@ -270,6 +288,42 @@ bool node_boot_shutdown_asked(node_boot_t *boot, int *ret_code, node_diag_t *dia
 	return asked;
 }
 
+/* ---- the network over QUIC ---- */
+
+static int open_quic(node_t *node, const node_config_t *config, uint16_t *ret_port, node_diag_t *diag)
+{
+	node_dist_options_t options = {.host = config->listen_host,
+		.port = config->listen_port,
+		.authority = config->authority,
+		.certificate = config->certificate,
+		.key = config->key};
+	int r = node_dist_open(node, &options, diag);
+	if (r < 0)
+		return r;
+	r = node_dist_start(node);
+	if (r < 0) {
+		node_dist_close(node);
+		return node_diag_set(diag, r, "network: %s", node_diag_code_text(r));
+	}
+	*ret_port = node_dist_port(node);
+	return DREAM_OK;
+}
+
+/* A peer that cannot be reached is no failure: it connects to us when it comes, if it names us. */
+static void connect_quic(node_t *node, const char *peer)
+{
+	node_diag_t diag = {0, ""};
+	int r = node_outlet_connect(node, peer, &diag);
+	if (r < 0)
+		node_log(node, DREAM_LOG_WARNING, "connect %s: %s", peer, diag.text);
+}
+
+const node_boot_net_t node_boot_quic = {.open = open_quic,
+	.connect = connect_quic,
+	.stop = node_dist_stop,
+	.close = node_dist_close,
+	.console = &node_outlet_dist};
+
 /* ---- the rooms ---- */
 
 static uint32_t count_cpus(void)
@@ -396,7 +450,7 @@ uint16_t node_boot_port(const node_boot_t *boot)
 }
 
 /* Also of a node that is only half open: each room looks whether it is there. The processes go after
- * the schedulers and before what their ends refer to: code, applications, console. */
+ * the schedulers and before what their ends refer to: other nodes, code, applications, console. */
 void node_boot_close(node_boot_t *boot)
 {
 	if (boot == NULL)
@@ -405,11 +459,13 @@ void node_boot_close(node_boot_t *boot)
 	if (node->console != NULL)
 		node_console_quiesce(node);
 	if (boot->net_open)
-		boot->options.net->close(node);
-	install_offline(node);
+		boot->options.net->stop(node);
 	if (node->sched != NULL)
 		node_sched_stop(node);
 	node_proctab_close(node);
+	if (boot->net_open)
+		boot->options.net->close(node);
+	install_offline(node);
 	node_console_close(node);
 	node_app_close(node);
 	node_code_close(node->code, false);

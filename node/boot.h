@@ -14,13 +14,19 @@ typedef struct node_boot node_boot_t;
 
 /* The network of a node, as far as the boot knows of it: so a test runs whole nodes without one. */
 typedef struct node_boot_net {
-	/** Binds the address and reads the certificates; serves from now on. *ret_port: the actual
-	 *  port. [boot] */
+	/** Reads the certificates, binds the address and serves. *ret_port: the actual port. [boot] */
 	int (*open)(node_t *node, const node_config_t *config, uint16_t *ret_port, node_diag_t *diag);
-	/** Ends all connections and frees everything; not called if open failed. [boot] */
+	/** Begins to connect to NAME@HOST:PORT; failures are logged. NULL: not possible. [any] */
+	void (*connect)(node_t *node, const char *peer);
+	/** Ends all connections; not called if open failed. [boot] */
+	void (*stop)(node_t *node);
+	/** Frees everything, after the last process. [boot] */
 	void (*close)(node_t *node);
 	const node_console_out_t *console;
 } node_boot_net_t;
+
+/* The real one: QUIC over UDP. */
+extern const node_boot_net_t node_boot_quic;
 
 typedef struct node_boot_options {
 	const node_config_t *config; /* lent until node_boot_close() */
@@ -32,7 +38,8 @@ typedef struct node_boot_options {
 
 /** Opens all rooms, starts the schedulers and serves; no application runs yet.
  *  @ret_boot  yours: node_boot_close()
- *  Errors    DREAM_ENOMEM, DREAM_EIO, DREAM_ELIMIT; those of net->open; @diag says which room. Nothing
+ *  Errors    DREAM_ENOMEM, DREAM_EIO, DREAM_ELIMIT; of the network DREAM_ECERT, DREAM_EEXIST (the address
+ *            is taken); @diag says which room. Nothing
  *  is left behind
  *  Thread    [boot]
  */

@@ -56,7 +56,8 @@ static const char usage[] =
 	"SIGTERM and SIGINT stop the applications in reverse order, then the node; a second one ends it at\n"
 	"once. SIGHUP reads the environment of the applications and the log's level anew.\n"
 	"\n"
-	"Exit status: 0 stopped as told, 1 could not start or stop, 2 wrong arguments, 3 the address is in use,\n"
+	"Exit status: 0 stopped as told, 1 could not start or stop, 2 wrong arguments, 3 the address is in "
+	"use,\n"
 	"4 a certificate, 5 the configuration, 6 a module or an application, 70 a bug in dreamd.\n";
 
 /* One line: "dreamd: WHAT: WHY; REMEDY"; the first two are in @format, as a diag has them. */
@@ -137,7 +138,7 @@ static int exit_code_of(int code)
 		return EXIT_CERT;
 	case DREAM_ECONFIG:
 		return EXIT_CONFIG;
-	case -EADDRINUSE:
+	case DREAM_EEXIST:
 		return EXIT_PORT;
 	default:
 		return EXIT_START;
@@ -308,7 +309,7 @@ static void close_within_limits(daemon_t *d)
 static int run(const arguments_t *arguments, node_config_t *config)
 {
 	daemon_t d = {.arguments = arguments, .config = config, .signal_fd = open_signals()};
-	node_boot_options_t options = {.config = config, .net = NULL, .log_fd = STDERR_FILENO};
+	node_boot_options_t options = {.config = config, .net = &node_boot_quic, .log_fd = STDERR_FILENO};
 	node_diag_t diag = {0, ""};
 	if (d.signal_fd < 0)
 		return fail(EXIT_INTERNAL, "signalfd: %s", strerror(errno));

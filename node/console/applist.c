@@ -131,9 +131,9 @@ static int show_report(node_cmd_t *cmd, const node_upgrade_report_t *report)
 	node_output_fact_text(&facts, "from", report->from_vsn);
 	node_output_fact_text(&facts, "to", report->to_vsn);
 	node_output_fact_int(&facts, "processes carried over", report->n_changed);
-	node_output_fact_int(&facts, "processes that end on the old version", report->n_staying);
-	node_output_fact_int(&facts, "checked beforehand, us", report->check_ns / 1000);
-	node_output_fact_int(&facts, "switched, us", report->switch_ns / 1000);
+	node_output_fact_int(&facts, "ending on the old one", report->n_staying);
+	node_output_fact_int(&facts, "checked in us", report->check_ns / 1000);
+	node_output_fact_int(&facts, "switched in us", report->switch_ns / 1000);
 	return node_output_facts_end(cmd, &facts);
 }
 

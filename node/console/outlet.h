@@ -6,8 +6,8 @@
 
 DREAM_BEGIN_DECLS
 
-/** Constant, for all nodes. [any] */
-const node_console_out_t *node_outlet_borrow(void);
+/* For all nodes. */
+extern const node_console_out_t node_outlet_dist;
 
 /** Connects to @peer, NAME@HOST:PORT, and logs what came of it. Errors DREAM_EINVAL, those of
  *  node_dist_connect(). [any] */

@@ -21,7 +21,7 @@ typedef struct {
 	dream_pid_t pid; /* id 0: not running */
 	uint64_t restarts;
 	uint32_t depth;
-	bool is_app;
+	bool is_root; /* an application or its top supervisor: nobody counts restarts */
 	char why[80]; /* why the children are not known; "" otherwise */
 } line_t;
 
@@ -112,17 +112,26 @@ static int gather_below(gather_t *g, guint parent)
 	return r == DREAM_ELIMIT ? r : DREAM_OK;
 }
 
+/* The top supervisor is a line of its own below the application's. */
+static int gather_root(gather_t *g, const node_app_info_t *app)
+{
+	const node_proc_t *proc = node_proctab_find(g->cmd->node, app->root.id);
+	const char *label = proc != NULL ? __atomic_load_n(&proc->label, __ATOMIC_RELAXED) : NULL;
+	line_t line = {.pid = app->root, .depth = 1, .is_root = true, .type = "supervisor"};
+	g_strlcpy(line.label, label != NULL ? label : "supervisor", sizeof(line.label));
+	g_array_append_val(g->lines, line);
+	return gather_below(g, g->lines->len - 1);
+}
+
 static int gather_app(gather_t *g, const node_app_info_t *app)
 {
 	static const char *const states[] = {"loaded", "starting", "running", "stopping"};
-	line_t line = {.is_app = true, .pid = app->root};
+	line_t line = {.is_root = true};
 	g_snprintf(line.label, sizeof(line.label), "%s %s", app->name, app->vsn);
 	g_strlcpy(line.state, app->state >= 0 && app->state < 4 ? states[app->state] : "unknown",
 		sizeof(line.state));
-	if (app->state != NODE_APP_RUNNING)
-		line.pid.id = 0;
 	g_array_append_val(g->lines, line);
-	return line.pid.id != 0 ? gather_below(g, g->lines->len - 1) : DREAM_OK;
+	return app->state == NODE_APP_RUNNING ? gather_root(g, app) : DREAM_OK;
 }
 
 /* ---- writing ---- */
@@ -148,7 +157,7 @@ static void put_line_facts(node_cmd_t *cmd, node_cbor_writer_t *w, const line_t 
 		line->state[0] != '\0' ? line->state
 		: line->pid.id != 0    ? "running"
 				       : "not running");
-	if (!line->is_app) {
+	if (!line->is_root) {
 		node_cbor_put_text(w, "restarts");
 		node_cbor_put_uint(w, line->restarts);
 	}

@@ -70,7 +70,8 @@ struct WholeNodeAccess {
 
 static const node_console_out_t recorder = {
 	WholeNodeAccess::item_take, WholeNodeAccess::done, nullptr, nullptr};
-static const node_boot_net_t no_net = {WholeNodeAccess::open, WholeNodeAccess::close, &recorder};
+static const node_boot_net_t no_net = {
+	WholeNodeAccess::open, nullptr, WholeNodeAccess::close, WholeNodeAccess::close, &recorder};
 
 std::string Answer::all() const
 {
@@ -80,14 +81,14 @@ std::string Answer::all() const
 	return whole;
 }
 
-WholeNode::WholeNode(const std::string &config, const std::string &name)
+WholeNode::WholeNode(const std::string &config, const std::string &name, node_clock_t *clock)
 {
 	node_diag_t diag = {0, ""};
 	std::string text = "[node]\nname=" + name +
-			   "\nauthority=a\ncertificate=b\nkey=c\nschedulers=2\nmax_processes=100000\n" +
+			   "\nauthority=a\ncertificate=b\nkey=c\nschedulers=" + (clock != nullptr ? "1" : "2") + "\nmax_processes=100000\n" +
 			   config;
 	int r = node_config_parse("test.conf", text.data(), text.size(), &config_, &diag);
-	node_boot_options_t options = {config_, &no_net, nullptr, -1, 0};
+	node_boot_options_t options = {config_, &no_net, clock, -1, 0};
 	if (r == DREAM_OK)
 		r = node_boot_open(&options, &boot_, &diag);
 	if (r < 0) {

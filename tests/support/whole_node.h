@@ -24,7 +24,8 @@ class WholeNode
 {
       public:
 	// @config is what follows the required keys of [node]; the node is called @name.
-	explicit WholeNode(const std::string &config = "", const std::string &name = "test@127.0.0.1");
+	explicit WholeNode(const std::string &config = "", const std::string &name = "test@127.0.0.1",
+		node_clock_t *clock = nullptr);
 	~WholeNode();
 	WholeNode(const WholeNode &) = delete;
 
