@@ -56,7 +56,7 @@ static void free_dist(node_dist_t *dist)
 	node_nodetab_fini(&dist->names);
 	g_hash_table_destroy(dist->sessions);
 	g_ptr_array_free(dist->peers, TRUE);
-	g_mutex_clear(&dist->lock);
+	pthread_mutex_destroy(&dist->lock);
 	g_free(dist);
 }
 
@@ -69,7 +69,7 @@ int node_dist_open(node_t *node, const node_dist_options_t *options, node_diag_t
 	dist->hello_ns = (options->hello_ms > 0 ? options->hello_ms : HELLO_MS_DEFAULT) * NODE_MS;
 	dist->peers = g_ptr_array_new();
 	dist->sessions = g_hash_table_new(g_int64_hash, g_int64_equal);
-	g_mutex_init(&dist->lock);
+	pthread_mutex_init(&dist->lock, NULL);
 	node_nodetab_init(&dist->names, NODE_DIST_NAMES_MAX);
 	int r = open_network(dist, options, diag);
 	if (r < 0) {
@@ -155,9 +155,9 @@ static void start_dial(dial_t *dial, node_peer_t *peer)
 		node_peer_down(peer, r, diag.text[0] != '\0' ? diag.text : node_diag_code_text(r));
 		return;
 	}
-	g_mutex_lock(&dist->lock);
+	pthread_mutex_lock(&dist->lock);
 	peer->carrier = node_carrier_ref(carrier);
-	g_mutex_unlock(&dist->lock);
+	pthread_mutex_unlock(&dist->lock);
 }
 
 static void run_dial(void *data)
@@ -212,9 +212,9 @@ static int check_dial(node_t *node, const char *name, const char *host, uint16_t
 	int r = node_nodetab_add(&node->dist->names, name, &number);
 	if (r < 0)
 		return node_diag_set(diag, r, "more than %u names of nodes", NODE_DIST_NAMES_MAX);
-	g_mutex_lock(&node->dist->lock);
+	pthread_mutex_lock(&node->dist->lock);
 	bool there = find_locked(node->dist, name) != NULL;
-	g_mutex_unlock(&node->dist->lock);
+	pthread_mutex_unlock(&node->dist->lock);
 	return there ? node_diag_set(diag, DREAM_EALREADY, "%s is connected, or under way", name) : DREAM_OK;
 }
 
@@ -241,11 +241,11 @@ int node_dist_disconnect(node_t *node, const char *name)
 	node_dist_t *dist = node->dist;
 	if (dist == NULL)
 		return DREAM_ENOENT;
-	g_mutex_lock(&dist->lock);
+	pthread_mutex_lock(&dist->lock);
 	node_peer_t *peer = find_locked(dist, name);
 	node_carrier_t *carrier =
 		peer != NULL && peer->carrier != NULL ? node_carrier_ref(peer->carrier) : NULL;
-	g_mutex_unlock(&dist->lock);
+	pthread_mutex_unlock(&dist->lock);
 	if (carrier == NULL)
 		return DREAM_ENOENT;
 	carrier->ops->close(carrier, 0, "disconnected by an operator");
@@ -280,12 +280,12 @@ GArray *node_dist_list(node_t *node)
 	node_dist_t *dist = node->dist;
 	if (dist == NULL)
 		return list;
-	g_mutex_lock(&dist->lock);
+	pthread_mutex_lock(&dist->lock);
 	for (guint i = 0; i < dist->peers->len; i++) {
 		node_dist_peer_t one = {0};
 		describe(g_ptr_array_index(dist->peers, i), &one);
 		g_array_append_val(list, one);
 	}
-	g_mutex_unlock(&dist->lock);
+	pthread_mutex_unlock(&dist->lock);
 	return list;
 }

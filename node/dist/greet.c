@@ -31,7 +31,7 @@ static void finish_dial(node_peer_t *peer)
 static void enter_tables(node_peer_t *peer)
 {
 	node_dist_t *dist = peer->dist;
-	g_mutex_lock(&dist->lock);
+	pthread_mutex_lock(&dist->lock);
 	if (peer->role == NODE_ROLE_OPERATOR) {
 		peer->session = ++dist->last_session;
 		g_hash_table_insert(dist->sessions, &peer->session, peer);
@@ -40,10 +40,10 @@ static void enter_tables(node_peer_t *peer)
 	}
 	peer->state = NODE_PEER_UP;
 	peer->since_wall_ns = dist->node->clock->wall_ns(dist->node->clock);
-	g_mutex_unlock(&dist->lock);
-	g_mutex_lock(&peer->lock);
+	pthread_mutex_unlock(&dist->lock);
+	pthread_mutex_lock(&peer->lock);
 	peer->up = true;
-	g_mutex_unlock(&peer->lock);
+	pthread_mutex_unlock(&peer->lock);
 }
 
 /* Others of the same name that are still on their way have lost; our own attempt among them has reached its end. */
@@ -153,9 +153,9 @@ int node_greet_on_hello(node_peer_t *peer, const node_frame_t *frame)
 	if (r == 0) {
 		accept_peer(peer);
 	} else if (r > 0) {
-		g_mutex_lock(&dist->lock);
+		pthread_mutex_lock(&dist->lock);
 		peer->state = NODE_PEER_WAITING;
-		g_mutex_unlock(&dist->lock);
+		pthread_mutex_unlock(&dist->lock);
 		peer->deadline_ns = node_clock_now(dist->node) + 4 * dist->hello_ns;
 	}
 	return r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dist/loop.h"
 
+#include <pthread.h>
 #include <glib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -26,7 +27,7 @@ typedef struct loop {
 	bool watches_write;
 	GThread *thread;
 	bool woken; /* atomic: the eventfd is written and not yet read */
-	GMutex lock;
+	pthread_mutex_t lock;
 	GArray *tasks;
 	bool ended;
 	bool stop;
@@ -49,11 +50,11 @@ static bool loop_post(node_network_t *net, void (*run)(void *data), void *data)
 {
 	loop_t *loop = (loop_t *) net;
 	task_t task = {run, data};
-	g_mutex_lock(&loop->lock);
+	pthread_mutex_lock(&loop->lock);
 	bool ok = !loop->ended;
 	if (ok)
 		g_array_append_val(loop->tasks, task);
-	g_mutex_unlock(&loop->lock);
+	pthread_mutex_unlock(&loop->lock);
 	if (ok)
 		wake(loop);
 	return ok;
@@ -68,10 +69,10 @@ static uint16_t loop_port(const node_network_t *net)
 
 static void run_tasks(loop_t *loop)
 {
-	g_mutex_lock(&loop->lock);
+	pthread_mutex_lock(&loop->lock);
 	GArray *tasks = loop->tasks;
 	loop->tasks = g_array_new(FALSE, FALSE, sizeof(task_t));
-	g_mutex_unlock(&loop->lock);
+	pthread_mutex_unlock(&loop->lock);
 	for (guint i = 0; i < tasks->len; i++) {
 		task_t *task = &g_array_index(tasks, task_t, i);
 		task->run(task->data);
@@ -125,9 +126,9 @@ static bool wait_events(loop_t *loop, int64_t next_ns)
 
 static bool must_stop(loop_t *loop)
 {
-	g_mutex_lock(&loop->lock);
+	pthread_mutex_lock(&loop->lock);
 	bool stop = loop->stop;
-	g_mutex_unlock(&loop->lock);
+	pthread_mutex_unlock(&loop->lock);
 	return stop;
 }
 
@@ -172,17 +173,17 @@ static int loop_dial(node_network_t *net, const char *name, const char *host, ui
 static void loop_stop(node_network_t *net, const char *reason)
 {
 	loop_t *loop = (loop_t *) net;
-	g_mutex_lock(&loop->lock);
+	pthread_mutex_lock(&loop->lock);
 	loop->stop = true;
 	g_strlcpy(loop->stop_reason, reason, sizeof(loop->stop_reason));
-	g_mutex_unlock(&loop->lock);
+	pthread_mutex_unlock(&loop->lock);
 	wake(loop);
 	if (loop->thread != NULL)
 		g_thread_join(loop->thread);
 	loop->thread = NULL;
-	g_mutex_lock(&loop->lock);
+	pthread_mutex_lock(&loop->lock);
 	loop->ended = true;
-	g_mutex_unlock(&loop->lock);
+	pthread_mutex_unlock(&loop->lock);
 	run_tasks(loop); /* whoever was told that it will run frees something in it */
 }
 
@@ -195,7 +196,7 @@ static void loop_close(node_network_t *net)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	g_array_free(loop->tasks, TRUE);
-	g_mutex_clear(&loop->lock);
+	pthread_mutex_destroy(&loop->lock);
 	g_free(loop);
 }
 
@@ -223,7 +224,7 @@ int node_loop_open(
 	loop->options = *options;
 	loop->options.wake = wake;
 	loop->options.wake_data = loop;
-	g_mutex_init(&loop->lock);
+	pthread_mutex_init(&loop->lock, NULL);
 	loop->tasks = g_array_new(FALSE, FALSE, sizeof(task_t));
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	loop->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

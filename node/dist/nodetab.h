@@ -3,13 +3,14 @@
  * proven it or when we dial it, never because somebody's bytes mention it. */
 #ifndef NODE_DIST_NODETAB_H
 #define NODE_DIST_NODETAB_H
+#include <pthread.h>
 #include <glib.h>
 #include "base/node.h"
 
 DREAM_BEGIN_DECLS
 
 typedef struct node_nodetab {
-	GRWLock lock;
+	pthread_rwlock_t lock;
 	GHashTable *numbers; /* name -> number */
 	GPtrArray *names;    /* by number; 0 is NULL */
 	uint32_t cap;

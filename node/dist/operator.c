@@ -22,30 +22,30 @@ static int send_done(node_peer_t *peer, uint64_t id, int code, const char *text)
 static int add_command(node_peer_t *peer, uint64_t id)
 {
 	int r = DREAM_OK;
-	g_mutex_lock(&peer->lock);
+	pthread_mutex_lock(&peer->lock);
 	if (g_hash_table_contains(peer->commands, &id))
 		r = DREAM_EEXIST;
 	else if (g_hash_table_size(peer->commands) >= NODE_PEER_COMMANDS_MAX)
 		r = DREAM_ELIMIT;
 	else
 		g_hash_table_add(peer->commands, g_memdup2(&id, sizeof(id)));
-	g_mutex_unlock(&peer->lock);
+	pthread_mutex_unlock(&peer->lock);
 	return r;
 }
 
 static bool remove_command(node_peer_t *peer, uint64_t id)
 {
-	g_mutex_lock(&peer->lock);
+	pthread_mutex_lock(&peer->lock);
 	bool had = g_hash_table_remove(peer->commands, &id);
-	g_mutex_unlock(&peer->lock);
+	pthread_mutex_unlock(&peer->lock);
 	return had;
 }
 
 static bool has_command(node_peer_t *peer, uint64_t id)
 {
-	g_mutex_lock(&peer->lock);
+	pthread_mutex_lock(&peer->lock);
 	bool has = g_hash_table_contains(peer->commands, &id);
-	g_mutex_unlock(&peer->lock);
+	pthread_mutex_unlock(&peer->lock);
 	return has;
 }
 
@@ -108,11 +108,11 @@ static node_peer_t *peer_by_session(node_t *node, uint64_t session)
 	node_dist_t *dist = node->dist;
 	if (dist == NULL)
 		return NULL;
-	g_mutex_lock(&dist->lock);
+	pthread_mutex_lock(&dist->lock);
 	node_peer_t *peer = g_hash_table_lookup(dist->sessions, &session);
 	if (peer != NULL)
 		node_peer_ref(peer);
-	g_mutex_unlock(&dist->lock);
+	pthread_mutex_unlock(&dist->lock);
 	return peer;
 }
 

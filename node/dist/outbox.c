@@ -12,7 +12,7 @@
 void node_outbox_init(node_outbox_t *box)
 {
 	memset(box, 0, sizeof(*box));
-	g_mutex_init(&box->lock);
+	pthread_mutex_init(&box->lock, NULL);
 }
 
 void node_chunks_free(node_chunks_t *chunks)
@@ -29,7 +29,7 @@ void node_outbox_fini(node_outbox_t *box)
 {
 	for (uint32_t i = 0; i < NODE_CARRIER_LANES; i++)
 		node_chunks_free(&box->lanes[i]);
-	g_mutex_clear(&box->lock);
+	pthread_mutex_destroy(&box->lock);
 }
 
 static void link_chunk(node_chunks_t *chunks, node_chunk_t *chunk)
@@ -84,7 +84,7 @@ int node_outbox_put(node_outbox_t *box, uint32_t lane, const node_carrier_part_t
 {
 	int r;
 	*ret_wake = false;
-	g_mutex_lock(&box->lock);
+	pthread_mutex_lock(&box->lock);
 	if (box->closed)
 		r = DREAM_ENOCONNECTION;
 	else if (!exempt && box->waiting_bytes >= NODE_CARRIER_CAP_BYTES)
@@ -95,13 +95,13 @@ int node_outbox_put(node_outbox_t *box, uint32_t lane, const node_carrier_part_t
 		r = append(box, lane, parts, n_parts);
 	if (r == DREAM_OK && !box->signalled)
 		*ret_wake = box->signalled = true;
-	g_mutex_unlock(&box->lock);
+	pthread_mutex_unlock(&box->lock);
 	return r;
 }
 
 void node_outbox_take(node_outbox_t *box, node_chunks_t *lanes)
 {
-	g_mutex_lock(&box->lock);
+	pthread_mutex_lock(&box->lock);
 	box->signalled = false;
 	for (uint32_t i = 0; i < NODE_CARRIER_LANES; i++) {
 		node_chunks_t *from = &box->lanes[i];
@@ -111,27 +111,27 @@ void node_outbox_take(node_outbox_t *box, node_chunks_t *lanes)
 		lanes[i].tail = from->tail;
 		*from = (node_chunks_t){NULL, NULL};
 	}
-	g_mutex_unlock(&box->lock);
+	pthread_mutex_unlock(&box->lock);
 }
 
 void node_outbox_acked(node_outbox_t *box, uint64_t size_bytes)
 {
-	g_mutex_lock(&box->lock);
+	pthread_mutex_lock(&box->lock);
 	box->waiting_bytes -= MIN(size_bytes, box->waiting_bytes);
-	g_mutex_unlock(&box->lock);
+	pthread_mutex_unlock(&box->lock);
 }
 
 void node_outbox_shut(node_outbox_t *box)
 {
-	g_mutex_lock(&box->lock);
+	pthread_mutex_lock(&box->lock);
 	box->closed = true;
-	g_mutex_unlock(&box->lock);
+	pthread_mutex_unlock(&box->lock);
 }
 
 uint64_t node_outbox_waiting(node_outbox_t *box)
 {
-	g_mutex_lock(&box->lock);
+	pthread_mutex_lock(&box->lock);
 	uint64_t waiting = box->waiting_bytes;
-	g_mutex_unlock(&box->lock);
+	pthread_mutex_unlock(&box->lock);
 	return waiting;
 }

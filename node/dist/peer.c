@@ -21,7 +21,7 @@ void node_peer_unref(node_peer_t *peer)
 		node_inlane_fini(&peer->in[i]);
 	g_hash_table_destroy(peer->calls);
 	g_hash_table_destroy(peer->commands);
-	g_mutex_clear(&peer->lock);
+	pthread_mutex_destroy(&peer->lock);
 	node_carrier_unref(peer->carrier);
 	g_free(peer);
 }
@@ -49,10 +49,10 @@ node_peer_t *node_peer_new(node_dist_t *dist, const char *name, bool dialled)
 	peer->calls = new_calls();
 	peer->commands = new_commands();
 	g_strlcpy(peer->name, name, sizeof(peer->name));
-	g_mutex_init(&peer->lock);
-	g_mutex_lock(&dist->lock);
+	pthread_mutex_init(&peer->lock, NULL);
+	pthread_mutex_lock(&dist->lock);
 	g_ptr_array_add(dist->peers, peer);
-	g_mutex_unlock(&dist->lock);
+	pthread_mutex_unlock(&dist->lock);
 	return peer;
 }
 
@@ -74,14 +74,14 @@ node_peer_t *node_peer_find(node_dist_t *dist, const char *name, uint32_t state,
 static void leave_tables(node_peer_t *peer)
 {
 	node_dist_t *dist = peer->dist;
-	g_mutex_lock(&dist->lock);
+	pthread_mutex_lock(&dist->lock);
 	peer->state = NODE_PEER_DOWN;
 	if (dist->by_number[peer->number] == peer)
 		dist->by_number[peer->number] = NULL;
 	if (peer->session != 0)
 		g_hash_table_remove(dist->sessions, &peer->session);
 	g_ptr_array_remove_fast(dist->peers, peer);
-	g_mutex_unlock(&dist->lock);
+	pthread_mutex_unlock(&dist->lock);
 }
 
 static void log_down(node_peer_t *peer, uint32_t state, int code, const char *reason)
@@ -104,12 +104,12 @@ void node_peer_down(node_peer_t *peer, int code, const char *reason)
 	if (state == NODE_PEER_DOWN)
 		return;
 	leave_tables(peer);
-	g_mutex_lock(&peer->lock);
+	pthread_mutex_lock(&peer->lock);
 	GHashTable *calls = peer->calls, *commands = peer->commands;
 	peer->up = false;
 	peer->calls = new_calls();
 	peer->commands = new_commands();
-	g_mutex_unlock(&peer->lock);
+	pthread_mutex_unlock(&peer->lock);
 	log_down(peer, state, code, reason);
 	node_remote_fail_calls(dist->node, peer, calls);
 	node_operator_cancel_all(peer, commands);
@@ -122,7 +122,7 @@ void node_peer_down(node_peer_t *peer, int code, const char *reason)
 		peer->carrier->user = NULL;
 		peer->carrier->ops->close(peer->carrier, code, reason);
 	}
-	if (!dist->stopped)
+	if (!__atomic_load_n(&dist->stopped, __ATOMIC_ACQUIRE))
 		node_greet_settle(dist, peer->name);
 	node_peer_unref(peer);
 }
@@ -217,13 +217,13 @@ static void set_greeting(node_peer_t *peer, node_carrier_t *carrier)
 {
 	node_dist_t *dist = peer->dist;
 	int64_t deadline = node_clock_now(dist->node) + dist->hello_ns;
-	g_mutex_lock(&dist->lock);
+	pthread_mutex_lock(&dist->lock);
 	if (peer->carrier == NULL)
 		peer->carrier = node_carrier_ref(carrier);
 	peer->state = NODE_PEER_GREETING;
 	peer->role = carrier->peer_role;
 	peer->since_wall_ns = dist->node->clock->wall_ns(dist->node->clock);
-	g_mutex_unlock(&dist->lock);
+	pthread_mutex_unlock(&dist->lock);
 	peer->deadline_ns = MIN(peer->deadline_ns, deadline);
 }
 

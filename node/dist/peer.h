@@ -5,6 +5,7 @@
  * let it wait before. So of two connections that cross each other one is chosen before anything was sent on it. */
 #ifndef NODE_DIST_PEER_H
 #define NODE_DIST_PEER_H
+#include <pthread.h>
 #include "base/clock.h"
 #include "dist/dist.h"
 #include "dist/frame.h"
@@ -45,7 +46,7 @@ struct node_peer {
 	node_inlane_t in[NODE_CARRIER_LANES];
 	uint64_t held[NODE_CARRIER_LANES]; /* bytes that were not reported as consumed */
 	/* under lock */
-	GMutex lock;
+	pthread_mutex_t lock;
 	bool up;
 	GHashTable *calls;    /* ref -> node_remote_call_t: ours that the peer owes an answer */
 	GHashTable *commands; /* ids that we owe an end */
@@ -56,7 +57,7 @@ struct node_dist {
 	node_network_t *net;
 	node_tls_t *tls;
 	int64_t hello_ns;
-	GMutex lock;
+	pthread_mutex_t lock;
 	GPtrArray *peers;                                /* every one until it is down; each a reference */
 	node_peer_t *by_number[NODE_DIST_NAMES_MAX + 1]; /* the one that is up */
 	GHashTable *sessions;                            /* operators that are up */

@@ -166,7 +166,7 @@ int node_quic_open(const node_quic_options_t *options, node_quic_t **ret_quic, n
 	quic->by_cid = g_hash_table_new(hash_cid, equal_cid);
 	quic->ready = g_ptr_array_new();
 	quic->dead = g_ptr_array_new();
-	g_mutex_init(&quic->lock);
+	pthread_mutex_init(&quic->lock, NULL);
 	quic->batch = g_try_malloc(QUIC_BATCH_BYTES + DATAGRAM_BYTES);
 	quic->datagram = g_try_malloc(DATAGRAM_BYTES);
 	int r = quic->batch == NULL || quic->datagram == NULL ? DREAM_ENOMEM : open_socket(quic, diag);
@@ -362,11 +362,11 @@ static bool receive(node_quic_t *quic)
 static void on_dirty(quic_conn_t *conn)
 {
 	char reason[sizeof(conn->close_reason)];
-	g_mutex_lock(&conn->close_lock);
+	pthread_mutex_lock(&conn->close_lock);
 	bool close = conn->close_asked;
 	int code = conn->close_code;
 	memcpy(reason, conn->close_reason, sizeof(reason));
-	g_mutex_unlock(&conn->close_lock);
+	pthread_mutex_unlock(&conn->close_lock);
 	node_quic_stream_collect(conn);
 	if (close)
 		node_quic_conn_close(conn, code, reason);
@@ -377,13 +377,13 @@ static void on_dirty(quic_conn_t *conn)
 static void take_dirty(node_quic_t *quic)
 {
 	for (;;) {
-		g_mutex_lock(&quic->lock);
+		pthread_mutex_lock(&quic->lock);
 		quic_conn_t *conn = quic->dirty;
 		if (conn != NULL) {
 			quic->dirty = conn->next_dirty;
 			conn->dirty = false;
 		}
-		g_mutex_unlock(&quic->lock);
+		pthread_mutex_unlock(&quic->lock);
 		if (conn == NULL)
 			return;
 		on_dirty(conn);
@@ -525,7 +525,7 @@ void node_quic_close(node_quic_t *quic)
 	g_hash_table_destroy(quic->by_cid);
 	g_ptr_array_free(quic->ready, TRUE);
 	g_ptr_array_free(quic->dead, TRUE);
-	g_mutex_clear(&quic->lock);
+	pthread_mutex_destroy(&quic->lock);
 	g_free(quic->batch);
 	g_free(quic->datagram);
 	g_free(quic);

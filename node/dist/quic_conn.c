@@ -16,33 +16,33 @@ static quic_conn_t *conn_of(node_carrier_t *carrier)
 
 static void mark_dirty(quic_conn_t *conn)
 {
-	g_mutex_lock(&conn->close_lock);
+	pthread_mutex_lock(&conn->close_lock);
 	node_quic_t *quic = conn->shared;
 	if (quic != NULL) {
-		g_mutex_lock(&quic->lock);
+		pthread_mutex_lock(&quic->lock);
 		bool first = quic->dirty == NULL;
 		if (!conn->dirty) {
 			conn->dirty = true;
 			conn->next_dirty = quic->dirty;
 			quic->dirty = conn;
 		}
-		g_mutex_unlock(&quic->lock);
+		pthread_mutex_unlock(&quic->lock);
 		if (first && quic->options.wake != NULL)
 			quic->options.wake(quic->options.wake_data);
 	}
-	g_mutex_unlock(&conn->close_lock);
+	pthread_mutex_unlock(&conn->close_lock);
 }
 
 static void carrier_close(node_carrier_t *carrier, int code, const char *reason)
 {
 	quic_conn_t *conn = conn_of(carrier);
-	g_mutex_lock(&conn->close_lock);
+	pthread_mutex_lock(&conn->close_lock);
 	if (!conn->close_asked) {
 		conn->close_asked = true;
 		conn->close_code = code;
 		g_strlcpy(conn->close_reason, reason, sizeof(conn->close_reason));
 	}
-	g_mutex_unlock(&conn->close_lock);
+	pthread_mutex_unlock(&conn->close_lock);
 	mark_dirty(conn);
 }
 
@@ -84,7 +84,7 @@ static void carrier_free(node_carrier_t *carrier)
 {
 	quic_conn_t *conn = conn_of(carrier);
 	node_outbox_fini(&conn->outbox);
-	g_mutex_clear(&conn->close_lock);
+	pthread_mutex_destroy(&conn->close_lock);
 	g_free(conn);
 }
 
@@ -349,7 +349,7 @@ quic_conn_t *node_quic_conn_new(node_quic_t *quic, bool dialled)
 	conn->cids = g_ptr_array_new_with_free_func(g_free);
 	init_streams(conn);
 	node_outbox_init(&conn->outbox);
-	g_mutex_init(&conn->close_lock);
+	pthread_mutex_init(&conn->close_lock, NULL);
 	conn->next = quic->conns;
 	if (conn->next != NULL)
 		conn->next->prev = conn;
@@ -388,16 +388,16 @@ void node_quic_conn_reset(quic_conn_t *conn)
 static void unlink_dirty(quic_conn_t *conn)
 {
 	node_quic_t *quic = conn->quic;
-	g_mutex_lock(&conn->close_lock);
+	pthread_mutex_lock(&conn->close_lock);
 	conn->shared = NULL;
-	g_mutex_unlock(&conn->close_lock);
-	g_mutex_lock(&quic->lock);
+	pthread_mutex_unlock(&conn->close_lock);
+	pthread_mutex_lock(&quic->lock);
 	for (quic_conn_t **at = &quic->dirty; *at != NULL; at = &(*at)->next_dirty)
 		if (*at == conn) {
 			*at = conn->next_dirty;
 			break;
 		}
-	g_mutex_unlock(&quic->lock);
+	pthread_mutex_unlock(&quic->lock);
 }
 
 void node_quic_conn_remove(quic_conn_t *conn)
@@ -531,6 +531,8 @@ static void fail_with_alert(quic_conn_t *conn)
 	if (conn->diag.code == 0)
 		node_diag_set(&conn->diag, DREAM_EPROTO, "TLS handshake failed: %s",
 			alert != 0 ? gnutls_alert_get_name((gnutls_alert_description_t) alert) : "no alert");
+	if (conn->diag.code == DREAM_ECERT && alert != 116)
+		alert = GNUTLS_A_BAD_CERTIFICATE; /* GnuTLS knows only that the check failed, and says "internal error" */
 	shim_close_alert(&error, alert, conn->diag.text, strlen(conn->diag.text));
 	begin_closing(conn, &error, conn->diag.code, conn->diag.text);
 }

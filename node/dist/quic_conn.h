@@ -2,6 +2,7 @@
 /* quic_conn.h: private to the quic files: the endpoint, and one connection as ngtcp2 sees it. */
 #ifndef NODE_DIST_QUIC_CONN_H
 #define NODE_DIST_QUIC_CONN_H
+#include <pthread.h>
 #include <netinet/in.h>
 #include "dist/outbox.h"
 #include "dist/quic.h"
@@ -77,7 +78,7 @@ struct quic_conn {
 	uint32_t close_resent;
 	/* shared with other threads */
 	node_outbox_t outbox;
-	GMutex close_lock;
+	pthread_mutex_t close_lock;
 	node_quic_t *shared; /* the endpoint for other threads; NULL once it is gone */
 	bool close_asked;
 	int close_code;
@@ -113,7 +114,7 @@ struct node_quic {
 	node_quic_stats_t stats;
 	int64_t logged_ns; /* the last complaint about strangers */
 	uint64_t unlogged;
-	GMutex lock;
+	pthread_mutex_t lock;
 	quic_conn_t *dirty;
 };
 

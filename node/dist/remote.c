@@ -45,11 +45,11 @@ static node_peer_t *peer_by_number(node_dist_t *dist, uint32_t number)
 {
 	if (dist == NULL || number > NODE_DIST_NAMES_MAX)
 		return NULL;
-	g_mutex_lock(&dist->lock);
+	pthread_mutex_lock(&dist->lock);
 	node_peer_t *peer = dist->by_number[number];
 	if (peer != NULL)
 		node_peer_ref(peer);
-	g_mutex_unlock(&dist->lock);
+	pthread_mutex_unlock(&dist->lock);
 	return peer;
 }
 
@@ -90,14 +90,14 @@ static int remember_call(node_peer_t *peer, const node_sig_t *sig)
 	call->caller = sig->from.id;
 	call->to = sig->to;
 	call->name = sig->to.id == 0 ? g_strdup(sig->data) : NULL;
-	g_mutex_lock(&peer->lock);
+	pthread_mutex_lock(&peer->lock);
 	if (!peer->up)
 		r = DREAM_ENOCONNECTION;
 	else if (g_hash_table_size(peer->calls) >= NODE_PEER_CALLS_MAX)
 		r = DREAM_EBUSY;
 	else
 		g_hash_table_replace(peer->calls, key, call);
-	g_mutex_unlock(&peer->lock);
+	pthread_mutex_unlock(&peer->lock);
 	if (r < 0) {
 		g_free(key);
 		node_remote_call_free(call);
@@ -109,9 +109,9 @@ static int remember_call(node_peer_t *peer, const node_sig_t *sig)
 static node_remote_call_t *forget_call(node_peer_t *peer, uint64_t ref)
 {
 	gpointer key, value;
-	g_mutex_lock(&peer->lock);
+	pthread_mutex_lock(&peer->lock);
 	bool found = g_hash_table_steal_extended(peer->calls, &ref, &key, &value);
-	g_mutex_unlock(&peer->lock);
+	pthread_mutex_unlock(&peer->lock);
 	if (!found)
 		return NULL;
 	g_free(key);

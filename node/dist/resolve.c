@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dist/resolve.h"
 
+#include <pthread.h>
 #include <glib.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -8,7 +9,7 @@
 
 /* Shared by the owner and the thread; the later of the two frees it. */
 struct node_resolve {
-	GMutex lock;
+	pthread_mutex_t lock;
 	uint32_t refs;
 	bool done;
 	bool abandoned;
@@ -25,11 +26,11 @@ struct node_resolve {
 
 static void unref(node_resolve_t *resolve)
 {
-	g_mutex_lock(&resolve->lock);
+	pthread_mutex_lock(&resolve->lock);
 	bool last = --resolve->refs == 0;
-	g_mutex_unlock(&resolve->lock);
+	pthread_mutex_unlock(&resolve->lock);
 	if (last) {
-		g_mutex_clear(&resolve->lock);
+		pthread_mutex_destroy(&resolve->lock);
 		g_free(resolve);
 	}
 }
@@ -54,12 +55,12 @@ static gpointer run(gpointer data)
 {
 	node_resolve_t *resolve = data;
 	int r = look_up(resolve, AI_ADDRCONFIG);
-	g_mutex_lock(&resolve->lock);
+	pthread_mutex_lock(&resolve->lock);
 	resolve->error = r;
 	resolve->done = true;
 	if (!resolve->abandoned)
 		resolve->wake(resolve->data);
-	g_mutex_unlock(&resolve->lock);
+	pthread_mutex_unlock(&resolve->lock);
 	unref(resolve);
 	return NULL;
 }
@@ -73,7 +74,7 @@ int node_resolve_start(const char *host, uint16_t port, int family, void (*wake)
 	node_resolve_t *resolve = g_try_new0(node_resolve_t, 1);
 	if (resolve == NULL)
 		return DREAM_ENOMEM;
-	g_mutex_init(&resolve->lock);
+	pthread_mutex_init(&resolve->lock, NULL);
 	resolve->refs = 1;
 	resolve->family = family;
 	resolve->wake = wake;
@@ -99,9 +100,9 @@ int node_resolve_start(const char *host, uint16_t port, int family, void (*wake)
 
 bool node_resolve_done(node_resolve_t *resolve)
 {
-	g_mutex_lock(&resolve->lock);
+	pthread_mutex_lock(&resolve->lock);
 	bool done = resolve->done;
-	g_mutex_unlock(&resolve->lock);
+	pthread_mutex_unlock(&resolve->lock);
 	return done;
 }
 
@@ -124,8 +125,8 @@ void node_resolve_free(node_resolve_t *resolve)
 {
 	if (resolve == NULL)
 		return;
-	g_mutex_lock(&resolve->lock);
+	pthread_mutex_lock(&resolve->lock);
 	resolve->abandoned = true;
-	g_mutex_unlock(&resolve->lock);
+	pthread_mutex_unlock(&resolve->lock);
 	unref(resolve);
 }
