@@ -16,7 +16,10 @@ struct SimCarrier {
 };
 
 struct SimOps {
-	static SimCarrier *of(node_carrier_t *c) { return reinterpret_cast<SimCarrier *>(c); }
+	static SimCarrier *of(node_carrier_t *c)
+	{
+		return reinterpret_cast<SimCarrier *>(c);
+	}
 
 	// The network's part in a carrier ends here.
 	static void down(SimCarrier *c, int code, const std::string &reason)
@@ -34,7 +37,8 @@ struct SimOps {
 		node_carrier_unref(&c->base);
 	}
 
-	static int send(node_carrier_t *carrier, uint32_t lane, const node_carrier_part_t *parts, uint32_t n, uint32_t flags)
+	static int send(node_carrier_t *carrier, uint32_t lane, const node_carrier_part_t *parts, uint32_t n,
+		uint32_t flags)
 	{
 		SimCarrier *c = of(carrier);
 		SimNet *sim = c->end->sim;
@@ -83,8 +87,14 @@ struct SimOps {
 		});
 	}
 
-	static void stats(node_carrier_t *, node_carrier_stats_t *ret) { memset(ret, 0, sizeof(*ret)); }
-	static void free(node_carrier_t *carrier) { delete of(carrier); }
+	static void stats(node_carrier_t *, node_carrier_stats_t *ret)
+	{
+		memset(ret, 0, sizeof(*ret));
+	}
+	static void free(node_carrier_t *carrier)
+	{
+		delete of(carrier);
+	}
 
 	static SimCarrier *make(SimEnd *end, bool dialled, const std::string &peer)
 	{
@@ -108,8 +118,8 @@ struct SimOps {
 	}
 
 	// The dialler is up a trip before the other side, as with TLS 1.3.
-	static int dial(node_network_t *net, const char *name, const char *, uint16_t, void *user, node_carrier_t **ret,
-		node_diag_t *)
+	static int dial(node_network_t *net, const char *name, const char *, uint16_t, void *user,
+		node_carrier_t **ret, node_diag_t *)
 	{
 		auto *end = reinterpret_cast<SimEnd *>(net);
 		SimNet *sim = end->sim;
@@ -158,7 +168,10 @@ struct SimOps {
 		return true;
 	}
 
-	static uint16_t port(const node_network_t *) { return 1; }
+	static uint16_t port(const node_network_t *)
+	{
+		return 1;
+	}
 
 	static void stop(node_network_t *net, const char *reason)
 	{
@@ -241,7 +254,8 @@ void SimNet::cut()
 {
 	for (auto &one : ends_)
 		while (!one.second->carriers.empty())
-			SimOps::down(one.second->carriers.front(), DREAM_ETIMEDOUT, "nothing was heard from the peer for too long");
+			SimOps::down(one.second->carriers.front(), DREAM_ETIMEDOUT,
+				"nothing was heard from the peer for too long");
 }
 
 bool SimNet::step(int64_t horizon_ns)

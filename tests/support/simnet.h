@@ -26,12 +26,15 @@ struct SimEnd {
 
 class SimNet
 {
-public:
+      public:
 	explicit SimNet(uint64_t seed);
 	~SimNet();
 	SimNet(const SimNet &) = delete;
 
-	node_clock_t *clock() { return &clock_; }
+	node_clock_t *clock()
+	{
+		return &clock_;
+	}
 	// For node_dist_options_t.network; freed by the node.
 	node_network_t *end(const std::string &name);
 	// Packets take delay to delay + jitter; the lanes of a connection overtake each other, bytes of one lane never.
@@ -39,15 +42,21 @@ public:
 	// Ends all connections at once, without a word to anybody but the two ends; what is under way is lost.
 	void cut();
 	// Until this many bytes are delivered, a carrier takes no more messages. 0: the usual cap.
-	void set_cap(uint64_t bytes) { cap_ = bytes; }
+	void set_cap(uint64_t bytes)
+	{
+		cap_ = bytes;
+	}
 	// Attempts to dial @name go nowhere.
-	void set_unreachable(const std::string &name, bool on) { unreachable_[name] = on; }
+	void set_unreachable(const std::string &name, bool on)
+	{
+		unreachable_[name] = on;
+	}
 	// The next event, if it is due within @horizon_ns from now; false: none.
 	bool step(int64_t horizon_ns);
 
 	int64_t now_ns = 1000000000;
 
-private:
+      private:
 	friend struct SimCarrier;
 	friend struct SimOps;
 	void at(int64_t when, std::function<void()> what);

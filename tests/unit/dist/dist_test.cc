@@ -4,7 +4,8 @@
 #include "fixture.h"
 #include "support/simnet.h"
 
-namespace {
+namespace
+{
 
 using Run = std::function<int(node_proc_t *)>;
 
@@ -60,7 +61,8 @@ struct Sink {
 				got.emplace_back(sig->kind, number_of(sig->msg));
 				from = sig->from;
 				if (sig->kind == NODE_SIG_CALL && answers)
-					node_proc_answer_take(proc->node, sig, DREAM_OK, number_msg(got.back().second + 1));
+					node_proc_answer_take(
+						proc->node, sig, DREAM_OK, number_msg(got.back().second + 1));
 				else if (sig->kind == NODE_SIG_CALL)
 					node_proc_defer_take(proc, sig);
 				else
@@ -71,7 +73,8 @@ struct Sink {
 	}
 };
 
-node_sig_t *make(uint8_t kind, dream_pid_t to, const char *name, dream_pid_t from, uint64_t ref, dream_msg_t *msg)
+node_sig_t *make(
+	uint8_t kind, dream_pid_t to, const char *name, dream_pid_t from, uint64_t ref, dream_msg_t *msg)
 {
 	node_sig_t *sig = node_sig_new_take(kind, to, from, ref, msg);
 	if (name != nullptr) {
@@ -93,8 +96,8 @@ struct Caller {
 			node_call_slot_t slot = {};
 			slot.ref = node_proc_new_ref(proc->node);
 			proc->slot = &slot;
-			(void) node_proc_deliver_take(
-				proc->node, make(NODE_SIG_CALL, to, name, node_proc_pid(proc), slot.ref, number_msg(41)));
+			(void) node_proc_deliver_take(proc->node,
+				make(NODE_SIG_CALL, to, name, node_proc_pid(proc), slot.ref, number_msg(41)));
 			while (!slot.done)
 				(void) node_proc_wait(proc, NODE_FOREVER);
 			proc->slot = nullptr;
@@ -112,7 +115,7 @@ struct Caller {
 
 class Dist : public testing::Test
 {
-protected:
+      protected:
 	SimNet sim{1};
 	TestNode a{"a@test", 7, sim.clock()};
 	TestNode b{"b@test", 9, sim.clock()};
@@ -142,10 +145,15 @@ protected:
 			node_sched_drive(&b.node, 1000000);
 		} while (sim.now_ns <= end && sim.step(end - sim.now_ns));
 	}
-	static void on_done(void *data, int code, const char *) { *static_cast<int *>(data) = code; }
+	static void on_done(void *data, int code, const char *)
+	{
+		*static_cast<int *>(data) = code;
+	}
 	void connect()
 	{
-		ASSERT_EQ(node_dist_connect(&a.node, "b@test", "b", 1, 0, on_done, &connected, &diag), DREAM_OK) << diag.text;
+		ASSERT_EQ(
+			node_dist_connect(&a.node, "b@test", "b", 1, 0, on_done, &connected, &diag), DREAM_OK)
+			<< diag.text;
 		settle();
 		ASSERT_EQ(connected, DREAM_OK);
 	}
@@ -285,7 +293,8 @@ TEST_F(Dist, MessagesOfOneSenderKeepTheirOrderOverNameAndPid) // SIG-1, DIST-O1
 	connect();
 	for (uint64_t i = 0; i < 10000; i++) {
 		bool by_name = i % 3 == 0;
-		ASSERT_EQ(send(i % 2 ? NODE_SIG_MSG : NODE_SIG_CAST, by_name ? at_b() : at_b(pid), by_name ? "sink" : nullptr, i),
+		ASSERT_EQ(send(i % 2 ? NODE_SIG_MSG : NODE_SIG_CAST, by_name ? at_b() : at_b(pid),
+				  by_name ? "sink" : nullptr, i),
 			DREAM_OK);
 		if (i % 500 == 0)
 			settle(NODE_MS);
@@ -394,7 +403,9 @@ TEST_F(Dist, LinkToARemoteProcessBreaksWithNoconnection)
 			(void) node_proc_link(proc, to);
 		}
 		while (node_sig_t *sig = node_proc_next_take(proc)) {
-			got = sig->kind == NODE_SIG_EXIT && node_msg_is_text(sig->msg, "noconnection") ? "noconnection" : "other";
+			got = sig->kind == NODE_SIG_EXIT && node_msg_is_text(sig->msg, "noconnection")
+				      ? "noconnection"
+				      : "other";
 			node_sig_free(sig);
 		}
 		return NODE_RUN_IDLE;

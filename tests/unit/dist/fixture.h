@@ -15,8 +15,8 @@
 // A node that a test drives; opens no network by itself.
 struct TestNode {
 	node_t node = {};
-	explicit TestNode(
-		const char *name, uint32_t creation = 7, node_clock_t *clock = node_clock_system_borrow())
+	explicit TestNode(const char *name, uint32_t creation = 7,
+		node_clock_t *clock = node_clock_system_borrow(), uint32_t n_threads = 0)
 	{
 		snprintf(node.name, sizeof(node.name), "%s", name);
 		node.creation = creation;
@@ -24,9 +24,13 @@ struct TestNode {
 		node_ctx_borrow()->tag = NODE_CTX_BOOT;
 		node_log_t *log;
 		node_sched_options_t sched = {};
+		sched.n_threads = n_threads;
 		EXPECT_EQ(node_log_open(&node, -1, DREAM_LOG_DEBUG, &log), DREAM_OK);
 		EXPECT_EQ(node_proctab_open(&node, 1000), DREAM_OK);
 		EXPECT_EQ(node_sched_open(&node, &sched), DREAM_OK);
+		if (n_threads > 0) {
+			EXPECT_EQ(node_sched_start(&node), DREAM_OK);
+		}
 	}
 	~TestNode()
 	{

@@ -9,7 +9,8 @@
 #include "dist/quic.h"
 #include "fixture.h"
 
-namespace {
+namespace
+{
 
 struct Endpoint {
 	node_tls_t *tls = nullptr;
@@ -21,12 +22,14 @@ struct Endpoint {
 	node_carrier_t *carrier = nullptr;
 	int64_t next_ns = 0;
 
-	Endpoint(const char *cert, bool listen, int64_t handshake_ms = 5000, uint32_t max_half_open = 0, const char *authority = nullptr)
+	Endpoint(const char *cert, bool listen, int64_t handshake_ms = 5000, uint32_t max_half_open = 0,
+		const char *authority = nullptr)
 	{
 		Certs &certs = Certs::get();
-		std::string crt = certs.file(std::string(cert ? cert : "") + ".crt"), key = certs.file(std::string(cert ? cert : "") + ".key");
-		EXPECT_EQ(node_tls_open(authority ? authority : certs.ours.path(), cert ? crt.c_str() : nullptr, cert ? key.c_str() : nullptr,
-				  &tls, &diag),
+		std::string crt = certs.file(std::string(cert ? cert : "") + ".crt"),
+			    key = certs.file(std::string(cert ? cert : "") + ".key");
+		EXPECT_EQ(node_tls_open(authority ? authority : certs.ours.path(),
+				  cert ? crt.c_str() : nullptr, cert ? key.c_str() : nullptr, &tls, &diag),
 			DREAM_OK)
 			<< diag.text;
 		static const node_carrier_events_t events = {on_up, on_bytes, on_down, nullptr};
@@ -48,7 +51,9 @@ struct Endpoint {
 	}
 	void dial(uint16_t port, const char *name = nullptr)
 	{
-		ASSERT_EQ(node_quic_dial(quic, name, 0, "127.0.0.1", port, nullptr, &carrier, &diag), DREAM_OK) << diag.text;
+		ASSERT_EQ(
+			node_quic_dial(quic, name, 0, "127.0.0.1", port, nullptr, &carrier, &diag), DREAM_OK)
+			<< diag.text;
 	}
 	node_quic_stats_t stats() const
 	{
@@ -64,7 +69,8 @@ struct Endpoint {
 		me->role = c->peer_role;
 		me->carrier = c;
 	}
-	static void on_bytes(void *owner, node_carrier_t *c, uint32_t lane, const uint8_t *data, uint64_t size)
+	static void on_bytes(
+		void *owner, node_carrier_t *c, uint32_t lane, const uint8_t *data, uint64_t size)
 	{
 		static_cast<Endpoint *>(owner)->got.append((const char *) data, size);
 		c->ops->consumed(c, lane, size);
