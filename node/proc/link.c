@@ -25,6 +25,7 @@ int node_proc_link(node_proc_t *proc, dream_pid_t peer)
 {
 	if (dream_pid_equal(peer, node_proc_pid(proc))) /* LNK-1 */
 		return DREAM_OK;
+	node_proc_drain(proc); /* the exit of a link that was given up must not be taken for the new one's */
 	bool traps = (proc->flags & NODE_PROC_TRAP_EXIT) != 0;
 	if (is_dead_here(proc->node, peer) && !traps) /* X11 */
 		return node_proc_fail(proc, DREAM_ENOPROC, "noproc");

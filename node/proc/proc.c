@@ -146,6 +146,8 @@ void node_proc_bounce_take(node_t *node, node_sig_t *sig, const char *reason)
 	switch (sig->kind) {
 	case NODE_SIG_CALL:
 	case NODE_SIG_SYS:
+		if (sig->kind == NODE_SIG_CALL)
+			node_mem_free(sig->data); /* a name; of SYS it is lent */
 		sig->data = NULL;
 		sig->code = strcmp(reason, "noconnection") == 0 ? DREAM_ENOCONNECTION : DREAM_ENOPROC;
 		turn_round(node, sig, NODE_SIG_REPLY, node_msg_text(reason));
@@ -184,6 +186,8 @@ node_sig_t *node_proc_next_take(node_proc_t *proc)
 
 int node_proc_wait(node_proc_t *proc, int64_t deadline_ns)
 {
+	if (node_proc_exiting(proc)) /* by a signal that was handled without waiting */
+		proc->node->hooks.leave(proc);
 	bool woken = __atomic_load_n(&proc->outer, __ATOMIC_ACQUIRE) != NULL;
 	bool late = false;
 	while (!woken && !late) {

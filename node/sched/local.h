@@ -24,7 +24,7 @@ typedef struct node_sched_local {
 	node_fiber_t fiber;
 	int64_t woken_ns;
 	uint32_t wake_word; /* futex: changes when somebody wakes us */
-	bool searching;
+	bool searching; /* counted in n_searching */
 	uint64_t left_lying;    /* bitmap: schedulers whose hand-off slot may be emptied by us */
 	uint64_t seen_turns[64]; /* of each scheduler when we last looked around */
 	pthread_t thread;
@@ -43,8 +43,8 @@ struct node_sched {
 	uint32_t stopping;    /* atomic */
 	uint64_t sleepers;    /* atomic bitmap of sleeping schedulers (at most 64) */
 	uint32_t n_searching; /* atomic */
-	uint32_t n_watching;  /* atomic: sleepers that look again by themselves */
-	pthread_mutex_t lock;          /* the queue below */
+	uint32_t n_watching;  /* atomic: 1 + index of the sleeper that looks again by itself, or 0 */
+	pthread_mutex_t lock; /* the queue below */
 	node_proc_t *global;  /* woken by other threads, or overflown */
 	node_proc_t *global_last;
 	uint32_t n_global;    /* atomic */
@@ -56,10 +56,15 @@ struct node_sched {
 
 /* idle.c */
 
+/** True if a scheduler besides @s does not sleep. [sched] */
+bool node_idle_is_other_awake(const node_sched_local_t *s);
 /** Wakes one sleeping scheduler unless one is searching already. [any] */
 void node_idle_wake_one(node_sched_t *all);
-/** Sleeps until woken, a timer of @s is due, or something may be worth a look. [sched] */
+/** Sleeps until woken, a timer of @s is due, or something may be worth a look; @s is searching and counted as such
+ *  afterwards. [sched] */
 void node_idle_sleep(node_sched_local_t *s);
+/** Makes @s look at its timers anew, if it sleeps. [any] */
+void node_idle_wake(node_sched_local_t *s);
 /** Wakes all, for the end. [boot] */
 void node_idle_wake_all(node_sched_t *all);
 

@@ -38,6 +38,11 @@ node_proc_t *node_runq_steal(node_runq_t *to, node_runq_t *from)
 	return first;
 }
 
+bool node_runq_is_empty(const node_runq_t *q)
+{
+	return __atomic_load_n(&q->tail, __ATOMIC_SEQ_CST) == __atomic_load_n(&q->head, __ATOMIC_SEQ_CST);
+}
+
 uint32_t node_runq_count(const node_runq_t *q)
 {
 	return __atomic_load_n(&q->tail, __ATOMIC_RELAXED) - __atomic_load_n(&q->head, __ATOMIC_RELAXED);

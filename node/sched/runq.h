@@ -23,6 +23,8 @@ bool node_runq_push(node_runq_t *q, node_proc_t *proc);
 node_proc_t *node_runq_pop(node_runq_t *q);
 /** Moves half of @from's entries to the empty queue @to of the caller and returns one more, or NULL. */
 node_proc_t *node_runq_steal(node_runq_t *to, node_runq_t *from);
+/** As of now, in the one order of all sequentially consistent operations. [any] */
+bool node_runq_is_empty(const node_runq_t *q);
 /** An estimate. [any] */
 uint32_t node_runq_count(const node_runq_t *q);
 

@@ -17,6 +17,7 @@
 #define MAX_STACKS (UINT32_C(1) << 20)
 #define HANDOFFS_IN_A_ROW 64u /* then the run queue has a turn, so that a ping-pong starves nobody */
 #define CLOCK_EVERY 8u        /* turns between two looks at the clock */
+#define LATE_MS 2             /* by which another scheduler's timers are late before a watcher fires them */
 #define GLOBAL_EVERY 61u      /* turns between two looks at the global queue while there is local work */
 
 /* ---- queues ---- */
@@ -57,6 +58,16 @@ static void push_local(node_sched_local_t *s, node_proc_t *proc)
 	node_idle_wake_one(s->all);
 }
 
+/* For a process that this scheduler has just left: if nothing else is ready here it goes on with it at once, and
+ * nobody needs to be woken. */
+static void push_back(node_sched_local_t *s, node_proc_t *proc)
+{
+	if (node_runq_is_empty(&s->runq) && __atomic_load_n(&s->handoff, __ATOMIC_RELAXED) == NULL)
+		(void) node_runq_push(&s->runq, proc);
+	else
+		push_local(s, proc);
+}
+
 /* The process just messaged runs next on this thread; who stood there before goes to the queue. */
 static void hand_off(node_sched_local_t *s, node_proc_t *proc)
 {
@@ -68,7 +79,7 @@ static void hand_off(node_sched_local_t *s, node_proc_t *proc)
 		__atomic_store_n(&s->handoff, proc, __ATOMIC_RELEASE);
 	if (before != NULL)
 		push_local(s, before);
-	else if (__atomic_load_n(&s->all->n_watching, __ATOMIC_RELAXED) == 0)
+	else if (__atomic_load_n(&s->all->n_watching, __ATOMIC_SEQ_CST) == 0)
 		node_idle_wake_one(s->all);
 }
 
@@ -90,29 +101,36 @@ bool node_sched_has_work(node_sched_t *all)
 	if (__atomic_load_n(&all->n_global, __ATOMIC_SEQ_CST) > 0)
 		return true;
 	for (uint32_t i = 0; i < all->n_locals; i++)
-		if (node_runq_count(&all->locals[i].runq) > 0)
+		if (!node_runq_is_empty(&all->locals[i].runq))
 			return true;
 	return false;
 }
 
-/* Whether a process lies in a hand-off slot whose scheduler has not finished a turn since @s last looked. */
-static bool is_left_lying(node_sched_local_t *s, uint32_t index)
+/* Whether a scheduler has not finished a turn since @s last looked. */
+static bool is_stuck(node_sched_local_t *s, uint32_t index)
 {
-	node_sched_local_t *other = &s->all->locals[index];
-	uint64_t turns = __atomic_load_n(&other->stats.turns, __ATOMIC_RELAXED);
+	uint64_t turns = __atomic_load_n(&s->all->locals[index].stats.turns, __ATOMIC_RELAXED);
 	bool stuck = s->seen_turns[index] == turns;
 	s->seen_turns[index] = turns;
-	return stuck && other != s && __atomic_load_n(&other->handoff, __ATOMIC_SEQ_CST) != NULL;
+	return stuck && index != s->index;
 }
 
 bool node_sched_look_around(node_sched_local_t *s)
 {
 	bool found = false;
-	for (uint32_t i = 0; i < s->all->n_locals; i++)
-		if (is_left_lying(s, i)) {
+	int64_t overdue_ns = node_clock_now(s->all->node) - LATE_MS * NODE_MS;
+	for (uint32_t i = 0; i < s->all->n_locals; i++) {
+		node_sched_local_t *other = &s->all->locals[i];
+		if (!is_stuck(s, i))
+			continue;
+		if (__atomic_load_n(&other->handoff, __ATOMIC_SEQ_CST) != NULL) {
 			s->left_lying |= UINT64_C(1) << i;
 			found = true;
 		}
+		/* a process that computes for long must not make others' timers late */
+		if (node_wheel_next_ns(&other->wheel) < overdue_ns)
+			found |= node_wheel_advance(&other->wheel, overdue_ns + LATE_MS * NODE_MS) > 0;
+	}
 	return found;
 }
 
@@ -134,6 +152,9 @@ static node_proc_t *steal(node_sched_local_t *s)
 		proc = take_handoff(&all->locals[__builtin_ctzll(s->left_lying)]);
 	if (proc != NULL)
 		__atomic_store_n(&s->stats.stolen, s->stats.stolen + 1, __ATOMIC_RELAXED);
+	/* While they were on their way here, others may have gone to sleep for want of them. */
+	if (!node_runq_is_empty(&s->runq))
+		node_idle_wake_one(all);
 	return proc;
 }
 
@@ -178,7 +199,7 @@ static void fire_block(void *data)
 static void requeue(node_sched_local_t *s, node_proc_t *proc)
 {
 	__atomic_store_n(&proc->run_state, NODE_PROC_READY, __ATOMIC_RELAXED);
-	push_local(s, proc);
+	push_back(s, proc);
 }
 
 static void rest(node_sched_local_t *s, node_proc_t *proc)
@@ -225,6 +246,10 @@ static void finish(node_sched_local_t *s, node_proc_t *proc, node_stack_t *stack
 	switch (stack->outcome) {
 	case NODE_STACK_BLOCK:
 		park(s, proc, stack);
+		return;
+	case NODE_STACK_YIELD:
+		proc->stack = stack;
+		requeue(s, proc);
 		return;
 	case NODE_STACK_IDLE:
 		keep_stack(s, stack);
@@ -296,7 +321,8 @@ static void leave(node_proc_t *proc)
 
 void node_sched_yield(node_proc_t *proc)
 {
-	go_back(NODE_STACK_BLOCK, node_clock_now(proc->node));
+	(void) proc;
+	go_back(NODE_STACK_YIELD, NODE_FOREVER);
 }
 
 static void drop_timers(node_proc_t *proc)
@@ -312,14 +338,18 @@ static void fire_timers(node_sched_local_t *s)
 		(void) node_wheel_advance(&s->wheel, node_clock_now(s->all->node));
 }
 
+/* Points 2 and 3 of idle.c. */
 static void stop_searching(node_sched_local_t *s)
 {
+	node_sched_t *all = s->all;
 	if (!s->searching)
 		return;
-	__atomic_store_n(&s->searching, false, __ATOMIC_RELAXED);
-	/* The last searcher found work: there may be more, so the next one is woken. */
-	if (__atomic_sub_fetch(&s->all->n_searching, 1, __ATOMIC_SEQ_CST) == 0 && node_sched_has_work(s->all))
-		node_idle_wake_one(s->all);
+	s->searching = false;
+	if (__atomic_sub_fetch(&all->n_searching, 1, __ATOMIC_SEQ_CST) != 0)
+		return;
+	bool unwatched = __atomic_load_n(&all->n_watching, __ATOMIC_SEQ_CST) == 0 && node_idle_is_other_awake(s);
+	if (unwatched || node_sched_has_work(all))
+		node_idle_wake_one(all);
 }
 
 static node_proc_t *find_work(node_sched_local_t *s)
@@ -335,10 +365,9 @@ static node_proc_t *find_work(node_sched_local_t *s)
 static void go_to_sleep(node_sched_local_t *s)
 {
 	int64_t before_ns = node_clock_now(s->all->node);
-	if (s->searching) {
-		__atomic_store_n(&s->searching, false, __ATOMIC_RELAXED);
+	if (s->searching)
 		__atomic_fetch_sub(&s->all->n_searching, 1, __ATOMIC_SEQ_CST);
-	}
+	s->searching = false;
 	__atomic_store_n(&s->stats.busy_ns, s->stats.busy_ns + (uint64_t) (before_ns - s->woken_ns), __ATOMIC_RELAXED);
 	node_idle_sleep(s);
 	s->woken_ns = node_clock_now(s->all->node);

@@ -16,6 +16,7 @@ DREAM_BEGIN_DECLS
 #define NODE_STACK_EXIT NODE_RUN_EXIT
 #define NODE_STACK_BLOCK 3 /* the process keeps it and waits until `deadline_ns` */
 #define NODE_STACK_LEAVE 4 /* the process ended in the middle: the stack is started afresh */
+#define NODE_STACK_YIELD 5 /* the process keeps it and goes on when others have had a turn */
 
 /* Lies at the top of its own memory, so that an idle stack costs one page. */
 typedef struct node_stack {

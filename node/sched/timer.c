@@ -70,16 +70,19 @@ static void fire(void *data)
 	free_timer(timer);
 }
 
-/* On the calling scheduler's wheel; threads that are none use the first one's and wake it. */
-static void arm(node_t *node, node_timer_t *timer)
+/* The calling scheduler's wheel; threads that are none use the first one's and wake it. */
+static node_sched_local_t *wheel_owner(const node_t *node, bool *ret_foreign)
 {
 	node_sched_local_t *s = node_ctx_borrow()->sched;
-	bool ours = s != NULL && s->all == node->sched;
-	if (!ours)
-		s = &node->sched->locals[0];
-	node_wheel_add(&s->wheel, &timer->entry, timer->deadline_ns);
-	if (!ours)
-		node_idle_wake_all(node->sched);
+	*ret_foreign = s == NULL || s->all != node->sched;
+	return *ret_foreign ? &node->sched->locals[0] : s;
+}
+
+/* 2^47 ms are more than 63 bits of nanoseconds: what lies beyond comes after 200 years. */
+static int64_t deadline(int64_t now_ns, int64_t delay_ms)
+{
+	int64_t most_ns = INT64_MAX - now_ns - 2 * NODE_MS;
+	return now_ns + (delay_ms <= most_ns / NODE_MS ? delay_ms * NODE_MS : most_ns);
 }
 
 int node_timer_start_take(node_t *node, node_sig_t *sig, const char *name, int64_t delay_ms, uint64_t *ret_ref)
@@ -95,16 +98,20 @@ int node_timer_start_take(node_t *node, node_sig_t *sig, const char *name, int64
 	timer->sig = sig;
 	timer->name = g_strdup(name);
 	timer->ref = node_proc_new_ref(node);
-	timer->deadline_ns = node_clock_now(node) + delay_ms * NODE_MS;
+	timer->deadline_ns = deadline(node_clock_now(node), delay_ms);
 	timer->entry.fire = fire;
 	timer->entry.data = timer;
 	if (ret_ref != NULL)
 		*ret_ref = timer->ref;
+	bool foreign;
+	node_sched_local_t *s = wheel_owner(node, &foreign);
 	struct node_timers *timers = node->sched->timers;
 	pthread_mutex_lock(&timers->lock);
 	g_hash_table_insert(timers->by_ref, &timer->ref, timer);
-	arm(node, timer);
+	node_wheel_add(&s->wheel, &timer->entry, timer->deadline_ns);
 	pthread_mutex_unlock(&timers->lock);
+	if (foreign)
+		node_idle_wake(s);
 	return DREAM_OK;
 }
 

@@ -58,7 +58,8 @@ static void detach(node_wheel_entry_t *entry)
 	entry->next = entry->prev = NULL;
 }
 
-/* The next slot in which anything happens: the lowest level that holds something is always first. */
+/* The next slot in which anything happens: the lowest level that holds something is always first. The slot of
+ * the present, on any level but the lowest, is empty but while it moves down. */
 static uint64_t next_slot(const node_wheel_t *wheel, int *ret_level, unsigned *ret_slot)
 {
 	for (int level = 0; level < NODE_WHEEL_LEVELS; level++) {
@@ -120,7 +121,20 @@ typedef struct {
 	void *data;
 } due_t;
 
-/* Empties part of one slot under the lock; what is due is copied, since its memory may go once we let go. */
+/* A slot of a higher level moves down as a whole: were only a part moved, the rest would stand behind whatever
+ * the lower levels hold. */
+static void move_down(node_wheel_t *wheel, int level, unsigned slot)
+{
+	node_wheel_entry_t *head = &wheel->slots[level][slot];
+	while (head->next != head) {
+		node_wheel_entry_t *entry = head->next;
+		detach(entry);
+		insert(wheel, entry);
+	}
+	wheel->occupied[level] &= ~(UINT64_C(1) << slot);
+}
+
+/* Takes up to BATCH entries that are due under the lock; they are copied, since their memory may go once we let go. */
 static uint32_t collect(node_wheel_t *wheel, uint64_t now_tick, due_t *due)
 {
 	uint32_t n = 0;
@@ -132,14 +146,15 @@ static uint32_t collect(node_wheel_t *wheel, uint64_t now_tick, due_t *due)
 			break;
 		if (tick > wheel->now_tick)
 			wheel->now_tick = tick;
+		if (level > 0) {
+			move_down(wheel, level, slot);
+			continue;
+		}
 		node_wheel_entry_t *head = &wheel->slots[level][slot];
 		while (head->next != head && n < BATCH) {
 			node_wheel_entry_t *entry = head->next;
 			detach(entry);
-			if (entry->tick > wheel->now_tick)
-				insert(wheel, entry);
-			else
-				due[n++] = (due_t){entry->fire, entry->data};
+			due[n++] = (due_t){entry->fire, entry->data};
 		}
 		if (head->next == head)
 			wheel->occupied[level] &= ~(UINT64_C(1) << slot);

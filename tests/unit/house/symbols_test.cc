@@ -80,7 +80,8 @@ struct Variable {
 static std::vector<Variable> symbols_of(const std::string &archive)
 {
 	std::vector<Variable> found;
-	const std::string command = "nm --format=sysv --defined-only '" + archive + "'";
+	// Without a plugin: it would show what link-time optimisation knows instead of what was compiled.
+	const std::string command = "nm --plugin=/dev/null --format=sysv --defined-only '" + archive + "'";
 	FILE *pipe = popen(command.c_str(), "r");
 	if (pipe == nullptr)
 		return found;
