@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "app/app.h"
 #include "app/host.h"
 #include "term/cbor.h"
 #include "term/notation.h"
@@ -120,6 +121,7 @@ void TestNode::close()
 	open_ = false;
 	node_sched_stop(&node_);
 	node_proctab_close(&node_);
+	node_app_close(&node_);
 	for (node_gen_t *gen : loaded_)
 		node_code_unref(gen);
 	node_code_close(node_.code, true);
