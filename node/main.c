@@ -16,7 +16,7 @@
 
 #define VERSION "0.1.0"
 
-/* Exit codes; docs/dreamd.md. */
+/* Exit codes; docs/configuration.md. */
 #define EXIT_OK 0
 #define EXIT_START 1 /* could not start, or did not stop in time */
 #define EXIT_USAGE 2

@@ -84,9 +84,8 @@ std::string Answer::all() const
 WholeNode::WholeNode(const std::string &config, const std::string &name, node_clock_t *clock)
 {
 	node_diag_t diag = {0, ""};
-	std::string text = "[node]\nname=" + name +
-			   "\nauthority=a\ncertificate=b\nkey=c\nschedulers=" + (clock != nullptr ? "1" : "2") + "\nmax_processes=100000\n" +
-			   config;
+	std::string text = "[node]\nname=" + name + "\nauthority=a\ncertificate=b\nkey=c\nschedulers=" +
+			   (clock != nullptr ? "1" : "2") + "\nmax_processes=100000\n" + config;
 	int r = node_config_parse("test.conf", text.data(), text.size(), &config_, &diag);
 	node_boot_options_t options = {config_, &no_net, clock, -1, 0};
 	if (r == DREAM_OK)

@@ -9,7 +9,8 @@
 #include "base/clock.h"
 #include "support/whole_node.h"
 
-namespace {
+namespace
+{
 
 const std::string mute = "applications=mute\n[application.mute]\nfile=" DREAM_FIXTURES "/mute.so\n";
 
@@ -72,6 +73,10 @@ TEST(ConsoleBounds, SixtyFifthCommandIsRefusedUntilOneEnds)
 	whole.cancel(ids[0]);
 	EXPECT_EQ(whole.wait(ids[0]).code, NODE_CONSOLE_ECANCELLED);
 	EXPECT_EQ(whole.run("apps").code, DREAM_OK);
+	for (size_t i = 1; i < ids.size(); i++) {
+		whole.cancel(ids[i]);
+		EXPECT_EQ(whole.wait(ids[i]).code, NODE_CONSOLE_ECANCELLED);
+	}
 }
 
 TEST(ConsoleBounds, EndOfTheNodeEndsEveryCommand)
@@ -88,11 +93,14 @@ TEST(ConsoleBounds, StuckServerIsReportedAsBusy)
 {
 	WholeNode whole(mute);
 	ASSERT_EQ(whole.start(), DREAM_OK) << whole.failure;
-	whole.type("call mute \"stick\"");
+	uint64_t caller = whole.type("call mute \"stick\"");
 	EXPECT_TRUE(whole.eventually("info mute", "\"status\": \"blocked\""));
 	Answer answer = whole.run("state mute"); // takes the two seconds that it gives the server
 	EXPECT_EQ(answer.code, DREAM_ETIMEDOUT);
-	EXPECT_NE(answer.text.find("is busy: it has been inside a callback"), std::string::npos) << answer.text;
+	EXPECT_NE(answer.text.find("is busy: it has been inside a callback"), std::string::npos)
+		<< answer.text;
+	whole.cancel(caller);
+	EXPECT_EQ(whole.wait(caller).code, NODE_CONSOLE_ECANCELLED);
 }
 
 TEST(ConsoleBounds, CommandBeyondItsTimeIsEnded)
