@@ -375,7 +375,7 @@ static void host_from(dream_from_t *ret_from)
 {
 	const node_sig_t *call = me()->current;
 	memset(ret_from, 0, sizeof(*ret_from));
-	if (call == NULL)
+	if (call == NULL || call->kind != NODE_SIG_CALL)
 		return;
 	ret_from->pid = call->from;
 	ret_from->ref = (dream_ref_t){call->ref, call->from.creation, call->from.node};

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "otp/server.h"
 
 static const dream_pid_t nobody = {0, 0, 0};
 
@@ -278,7 +279,8 @@ static dream_msg_t *accept(node_proc_t *proc, node_sig_t *sig)
 static bool answer_system(node_proc_t *proc, node_sig_t **at, node_sig_t *before)
 {
 	node_sig_t *sig = *at;
-	if (sig->kind == NODE_SIG_SYS) {
+	/* A server that receives inside a callback answers system requests when the callback is over (SYS-1). */
+	if (sig->kind == NODE_SIG_SYS && node_server_of(proc) == NULL) {
 		unlink_sig(proc, at, before);
 		node_proc_answer_take(proc->node, sig, DREAM_EREQUEST, node_msg_text("not a behaviour"));
 		return true;
@@ -296,6 +298,11 @@ static dream_msg_t *scan(node_proc_t *proc, int32_t (*match)(void *arg, const dr
 		if (answer_system(proc, at, before))
 			continue;
 		node_sig_t *sig = *at;
+		if (sig->kind == NODE_SIG_SYS || sig->kind == NODE_SIG_TIMER || sig->kind == NODE_SIG_REPLY) {
+			before = sig;
+			at = &sig->next;
+			continue;
+		}
 		dream_msg_t *view = match != NULL ? visible(proc, sig) : NULL;
 		bool take = match == NULL || (view != NULL && match(arg, view) != 0);
 		if (view != NULL && view != sig->msg)
@@ -319,7 +326,7 @@ int node_call_receive(node_proc_t *proc, int32_t (*match)(void *arg, const dream
 	int r = DREAM_OK;
 	node_proc_drain(proc);
 	if (node_proc_exiting(proc))
-		proc->node->hooks.leave(proc);
+		node_proc_leave(proc);
 	for (;;) {
 		dream_msg_t *msg = scan(proc, match, arg, &seen);
 		if (msg != NULL) {

@@ -69,10 +69,19 @@ static dream_msg_t *take_reason(node_server_t *server, int32_t code)
 	return code < 0 ? error_reason(code) : node_msg_text("normal");
 }
 
-/* GS-16: terminate runs for every end that the server itself comes to know of. */
+/* GS-16: terminate runs for every end that the server itself comes to know of. It may block, and be killed there:
+ * what we still hold then is noted in the process. */
+static void terminate(node_proc_t *proc, node_server_t *server, dream_msg_t *reason)
+{
+	bool noted = reason != NULL && node_proc_hold(proc, reason) == DREAM_OK;
+	node_callback_terminate(proc, server, reason);
+	if (noted)
+		(void) node_proc_unhold(proc, reason);
+}
+
 static int stop_take(node_proc_t *proc, node_server_t *server, dream_msg_t *reason)
 {
-	node_callback_terminate(proc, server, reason);
+	terminate(proc, server, reason);
 	node_proc_set_exit_take(proc, reason);
 	return NODE_RUN_EXIT;
 }
@@ -191,9 +200,10 @@ static int on_call(node_proc_t *proc, node_server_t *server, node_sig_t *call)
 	proc->current = call;
 	dream_next_t next = node_callback_call(proc, server, call, &reply);
 	if (next == DREAM_NEXT_STOP_REPLY) { /* GS-13: terminate first, then the reply */
-		dream_msg_t *reason = take_reason(server, next);
-		node_callback_terminate(proc, server, reason);
-		node_proc_set_exit_take(proc, reason);
+		bool noted = reply != NULL && node_proc_hold(proc, reply) == DREAM_OK;
+		(void) stop_take(proc, server, take_reason(server, next));
+		if (noted)
+			(void) node_proc_unhold(proc, reply);
 	}
 	if ((next == DREAM_NEXT_REPLY || next == DREAM_NEXT_STOP_REPLY) && proc->current != NULL) {
 		proc->current = NULL;
@@ -206,13 +216,24 @@ static int on_call(node_proc_t *proc, node_server_t *server, node_sig_t *call)
 	return next == DREAM_NEXT_STOP_REPLY ? NODE_RUN_EXIT : after(proc, server, next);
 }
 
+/* While a callback runs its message is proc->current, so that it goes with a process that is killed in the middle. */
+static int on_plain(node_proc_t *proc, node_server_t *server, node_sig_t *sig,
+	dream_next_t (*callback)(node_proc_t *proc, node_server_t *server, const dream_msg_t *msg))
+{
+	proc->current = sig;
+	dream_next_t next = callback(proc, server, sig->msg);
+	proc->current = NULL;
+	node_sig_free(sig);
+	return after(proc, server, next);
+}
+
 static int on_info_take(node_proc_t *proc, node_server_t *server, dream_msg_t *msg)
 {
-	if (msg == NULL)
+	node_sig_t *sig = msg == NULL ? NULL
+				      : node_sig_new_take(NODE_SIG_MSG, node_proc_pid(proc), node_proc_pid(proc), 0, msg);
+	if (sig == NULL)
 		return stop_take(proc, server, error_reason(DREAM_ENOMEM));
-	dream_next_t next = node_callback_info(proc, server, msg);
-	node_msg_unref(msg);
-	return after(proc, server, next);
+	return on_plain(proc, server, sig, node_callback_info);
 }
 
 static int on_exit_sig(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
@@ -232,13 +253,6 @@ static int on_timer(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
 	return on_info_take(proc, server, node_msg_text("timeout"));
 }
 
-static int on_cast(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
-{
-	dream_next_t next = node_callback_cast(proc, server, sig->msg);
-	node_sig_free(sig);
-	return after(proc, server, next);
-}
-
 static int dispatch(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
 {
 	if (sig->kind == NODE_SIG_SYS)
@@ -253,7 +267,9 @@ static int dispatch(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
 	case NODE_SIG_CALL:
 		return on_call(proc, server, sig);
 	case NODE_SIG_CAST:
-		return on_cast(proc, server, sig);
+		return on_plain(proc, server, sig, node_callback_cast);
+	case NODE_SIG_MSG:
+		return on_plain(proc, server, sig, node_callback_info);
 	case NODE_SIG_EXIT:
 		return on_exit_sig(proc, server, sig);
 	default:
@@ -278,7 +294,10 @@ static int run_continue(node_proc_t *proc, node_server_t *server)
 {
 	dream_msg_t *arg = server->next_continue;
 	server->next_continue = NULL;
+	bool noted = node_proc_hold(proc, arg) == DREAM_OK;
 	dream_next_t next = node_callback_continue(proc, server, arg);
+	if (noted)
+		(void) node_proc_unhold(proc, arg);
 	node_msg_unref(arg);
 	return after(proc, server, next);
 }

@@ -28,6 +28,20 @@ void node_proc_set_exit_take(node_proc_t *proc, dream_msg_t *reason)
 void node_proc_exit_take(node_proc_t *proc, dream_msg_t *reason)
 {
 	node_proc_set_exit_take(proc, reason);
+	node_proc_leave(proc);
+}
+
+/* The slot lies on the stack that is about to go. */
+static void drop_slot(node_proc_t *proc)
+{
+	if (proc->slot != NULL && proc->slot->done)
+		node_msg_unref(proc->slot->msg);
+	proc->slot = NULL;
+}
+
+void node_proc_leave(node_proc_t *proc)
+{
+	drop_slot(proc);
 	proc->node->hooks.leave(proc);
 	abort(); /* leave does not return */
 }
@@ -98,8 +112,11 @@ static int32_t code_for(const node_refent_t *call)
 /* Callers are told the reason with the code EDOWN; the starter of a process that never acknowledged, EINIT. */
 static void tell_callers(node_proc_t *proc)
 {
-	if (proc->current != NULL)
-		node_proc_answer_take(proc->node, proc->current, DREAM_EDOWN, node_msg_ref(proc->exit_reason));
+	node_sig_t *current = proc->current;
+	if (current != NULL && (current->kind == NODE_SIG_CALL || current->kind == NODE_SIG_SYS))
+		node_proc_answer_take(proc->node, current, DREAM_EDOWN, node_msg_ref(proc->exit_reason));
+	else
+		node_sig_free(current);
 	proc->current = NULL;
 	uint32_t pos = 0;
 	node_refent_t *call;
@@ -137,6 +154,7 @@ void node_proc_die(node_proc_t *proc)
 {
 	node_t *node = proc->node;
 	uint64_t id = proc->id;
+	drop_slot(proc); /* of a process that a closing node ends while it is blocked */
 	if (proc->exit_reason == NULL)
 		proc->exit_reason = node_msg_text("normal");
 	report(proc);

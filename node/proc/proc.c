@@ -187,7 +187,7 @@ node_sig_t *node_proc_next_take(node_proc_t *proc)
 int node_proc_wait(node_proc_t *proc, int64_t deadline_ns)
 {
 	if (node_proc_exiting(proc)) /* by a signal that was handled without waiting */
-		proc->node->hooks.leave(proc);
+		node_proc_leave(proc);
 	bool woken = __atomic_load_n(&proc->outer, __ATOMIC_ACQUIRE) != NULL;
 	bool late = false;
 	while (!woken && !late) {
@@ -199,7 +199,7 @@ int node_proc_wait(node_proc_t *proc, int64_t deadline_ns)
 	}
 	node_proc_drain(proc);
 	if (node_proc_exiting(proc))
-		proc->node->hooks.leave(proc);
+		node_proc_leave(proc);
 	return woken ? DREAM_OK : DREAM_ETIMEDOUT;
 }
 
@@ -237,7 +237,7 @@ void node_proc_reply_take(
 	node_t *node, node_proc_t *proc, dream_pid_t caller, uint64_t ref, int32_t code, dream_msg_t *msg)
 {
 	node_sig_t *current = proc != NULL ? proc->current : NULL;
-	if (current != NULL && current->ref == ref && dream_pid_equal(current->from, caller)) {
+	if (current != NULL && current->kind == NODE_SIG_CALL && current->ref == ref && dream_pid_equal(current->from, caller)) {
 		proc->current = NULL;
 		node_proc_answer_take(node, current, code, msg);
 		return;

@@ -71,7 +71,7 @@ struct node_proc {
 	node_reftab_t *calls;    /* ref, caller -> open call that we owe an answer */
 	node_reftab_t *requests; /* ref -> requests whose answers go to the inbox */
 	node_reftab_t *held;     /* message pointers that the module holds -> aux: count */
-	node_sig_t *current;     /* the call that is being handled */
+	node_sig_t *current;     /* the call, cast or message that is being handled */
 	node_call_slot_t *slot;  /* the call we wait for */
 	void *timers;            /* of sched: own pending timers */
 	dream_msg_t *exit_reason;
@@ -146,6 +146,10 @@ void node_proc_die(node_proc_t *proc);
 
 /** Ends the calling process with @reason (taken; NULL for normal). Does not return. [process] */
 DREAM_NORETURN void node_proc_exit_take(node_proc_t *proc, dream_msg_t *reason);
+
+/** Leaves the stack of the calling process, which is exiting, and does not return; a reply that it had just got is
+ *  given up. [process] */
+DREAM_NORETURN void node_proc_leave(node_proc_t *proc);
 
 /** Sets the exit reason if none is set yet (EXIT-2) and marks the process as exiting. @reason taken. [process] */
 void node_proc_set_exit_take(node_proc_t *proc, dream_msg_t *reason);

@@ -87,7 +87,7 @@ static void take_answers(round_t *round)
 		node_sig_free(sig);
 	}
 	if (node_proc_exiting(round->proc))
-		round->proc->node->hooks.leave(round->proc);
+		node_proc_leave(round->proc);
 }
 
 /* Those that did not come to a message boundary, by name: the operator will want to know what they do. */
@@ -107,8 +107,8 @@ static int name_stragglers(round_t *round)
 			g_string_append_printf(names, "%s%s %s", shown > 1 ? ", " : "", label != NULL ? label : "",
 				node_proc_pid_text(round->proc->node, *(dream_pid_t *) pid, text));
 	}
-	node_diag_set(round->diag, DREAM_ETIMEDOUT, "%u processes are inside a callback and did not come to its end in time: %s%s",
-		g_hash_table_size(round->waiting), names->str, shown > STRAGGLERS_SHOWN ? ", …" : "");
+	node_diag_set(round->diag, DREAM_ETIMEDOUT, "inside a callback whose end did not come in time: %s%s (%u in all)",
+		names->str, shown > STRAGGLERS_SHOWN ? ", …" : "", g_hash_table_size(round->waiting));
 	g_string_free(names, TRUE);
 	return DREAM_ETIMEDOUT;
 }
@@ -203,6 +203,7 @@ static int check_states(upgrade_t *up)
 	round_t round = new_round(up, NODE_SYS_UPGRADE_CHECK, up->to);
 	int r = run_round(&round, runs_module, up->from->name);
 	up->report->check_ns = node_clock_now(up->proc->node) - before_ns;
+	up->report->n_changed = round.n_done;
 	return r;
 }
 
@@ -215,7 +216,6 @@ static int carry_over(upgrade_t *up)
 		round_t round = new_round(up, NODE_SYS_UPGRADE, NULL);
 		r = run_round(&round, is_elsewhere, up->to);
 		changed = round.n_done;
-		up->report->n_changed += changed;
 	}
 	return r;
 }
@@ -276,24 +276,118 @@ static int run_upgrade(upgrade_t *up)
 	return r;
 }
 
-int node_upgrade_module(node_proc_t *proc, const char *name, const char *path, int64_t deadline_ms,
+static int upgrade_here(node_proc_t *proc, const char *name, const char *path, int64_t deadline_ms,
 	node_upgrade_report_t *ret_report, node_diag_t *diag)
 {
 	node_t *node = proc->node;
-	memset(ret_report, 0, sizeof(*ret_report));
 	node_gen_t *from = node_code_current_ref(node->code, name);
 	if (from == NULL)
 		return node_diag_set(diag, DREAM_ENOENT, "no module \"%s\" is loaded; 'apps' lists what is", name);
-	/* A name is a lock that goes away with its holder, however that ends. */
-	int r = node_names_register(node, NODE_UPGRADE_NAME, node_proc_pid(proc));
-	if (r < 0) {
-		node_code_unref(from);
-		return node_diag_set(diag, DREAM_EBUSY, "another upgrade is running; wait for its end");
-	}
-	upgrade_t up = {.proc = proc, .path = path, .from = from, .deadline_ns = node_call_deadline(node, deadline_ms),
-		.report = ret_report, .diag = diag};
-	r = run_upgrade(&up);
-	(void) node_names_unregister(node, NODE_UPGRADE_NAME);
+	upgrade_t up = {.proc = proc,
+		.path = path,
+		.from = from,
+		.deadline_ns = node_call_deadline(node, deadline_ms),
+		.report = ret_report,
+		.diag = diag};
+	int r = run_upgrade(&up);
 	node_code_unref(from);
 	return r;
+}
+
+/* ---- the process that does it ---- */
+
+/* An operator who loses the connection or gives up must not leave an upgrade half done, so it runs in a process of
+ * its own, which nobody is linked to; who asked for it waits for its answer. */
+typedef struct {
+	char *name;
+	char *path;
+	int64_t deadline_ms;
+} job_t;
+
+static void job_free(job_t *job)
+{
+	g_free(job->name);
+	g_free(job->path);
+	g_free(job);
+}
+
+static int runner_run(node_proc_t *proc)
+{
+	const job_t *job = proc->self;
+	node_upgrade_report_t report = {.module = ""};
+	node_diag_t diag = {.text = ""};
+	node_cbor_writer_t w;
+	dream_msg_t *answer = NULL;
+	node_sig_t *sig = node_proc_next_take(proc);
+	if (sig == NULL)
+		return node_proc_exiting(proc) ? NODE_RUN_EXIT : NODE_RUN_IDLE;
+	proc->current = sig;
+	int r = upgrade_here(proc, job->name, job->path, job->deadline_ms, &report, &diag);
+	proc->current = NULL;
+	node_cbor_init(&w);
+	if (r < 0)
+		node_cbor_put_text(&w, diag.text);
+	else
+		node_cbor_put_bytes(&w, &report, sizeof(report));
+	(void) node_cbor_finish(&w, &answer);
+	node_proc_answer_take(proc->node, sig, r, answer);
+	return NODE_RUN_EXIT;
+}
+
+static void runner_fini(node_proc_t *proc)
+{
+	job_free(proc->self);
+	proc->self = NULL;
+}
+
+static const node_proc_ops_t runner_ops = {"upgrade", runner_run, runner_fini};
+
+/* The name is the lock that makes it one at a time: it goes away with the process, however that ends. */
+static int spawn_runner(node_t *node, job_t *job, dream_pid_t *ret_pid, node_diag_t *diag)
+{
+	node_spawn_t spawn = {.ops = &runner_ops,
+		.self = job,
+		.label = "upgrade",
+		.name = NODE_UPGRADE_NAME,
+		.flags = NODE_PROC_SYSTEM};
+	int r = node_proc_spawn(node, &spawn, ret_pid);
+	if (r == DREAM_OK)
+		return r;
+	job_free(job);
+	if (r == DREAM_EEXIST)
+		return node_diag_set(diag, DREAM_EBUSY, "another upgrade is running; wait for its end");
+	return node_diag_set(diag, r, "the upgrade cannot start: %s", node_diag_code_text(r));
+}
+
+static int take_failure(const node_proc_t *proc, int r, node_diag_t *diag)
+{
+	const char *why = node_diag_code_text(r);
+	uint64_t size = strlen(why);
+	if (proc->last_reason != NULL) {
+		node_cbor_reader_t reader = node_cbor_read_msg(proc->last_reason);
+		(void) node_cbor_get_text(&reader, &why, &size);
+	}
+	return node_diag_set(diag, r, "%.*s", (int) size, why);
+}
+
+int node_upgrade_module(node_proc_t *proc, const char *name, const char *path, int64_t deadline_ms,
+	node_upgrade_report_t *ret_report, node_diag_t *diag)
+{
+	dream_pid_t runner;
+	dream_msg_t *answer;
+	const uint8_t *data;
+	uint64_t size;
+	job_t *job = g_new0(job_t, 1);
+	*job = (job_t){g_strdup(name), g_strdup(path), deadline_ms};
+	int r = spawn_runner(proc->node, job, &runner, diag);
+	if (r < 0)
+		return r;
+	r = node_call_sys_take(proc, runner, 0, NULL, NULL, DREAM_INFINITY, &answer);
+	if (r < 0)
+		return take_failure(proc, r, diag);
+	node_cbor_reader_t reader = node_cbor_read_msg(answer);
+	if (node_cbor_get_bytes(&reader, &data, &size) == DREAM_OK && size == sizeof(*ret_report))
+		memcpy(ret_report, data, size);
+	node_msg_unref(answer);
+	return DREAM_OK;
 }

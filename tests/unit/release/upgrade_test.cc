@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+#include "support/app_node.h"
+
+static const std::string v1 = DREAM_MODULES "/counter-1.0.0.so";
+static const std::string v2 = DREAM_MODULES "/counter-2.0.0.so";
+static const std::string fails = DREAM_FIXTURES "/counter_fails.so";
+static const std::string adds = DREAM_FIXTURES "/counter_adds.so";
+static const std::string without = DREAM_FIXTURES "/counter_without.so";
+static const std::string waits = DREAM_FIXTURES "/counter_waits.so";
+
+// A node whose counter runs `file` and holds 5.
+class Upgrade : public ::testing::Test {
+protected:
+	void run_counter(const std::string &file = v1)
+	{
+		ASSERT_EQ(node.load(file), DREAM_OK) << node.diag.text;
+		ASSERT_EQ(node.start("counter"), DREAM_OK) << node.diag.text;
+		if (file == v1) {
+			ASSERT_EQ(node.call("counter", "[\"add\", {\"by\": 5}]"), "{\"value\": 5}");
+		}
+	}
+	std::string current()
+	{
+		node_gen_t *gen = node_code_current_ref(node->code, "counter");
+		std::string vsn = gen->vsn;
+		node_code_unref(gen);
+		return vsn;
+	}
+	AppNode node;
+};
+
+TEST_F(Upgrade, CarriesTheStateOverByFieldNames)
+{
+	run_counter();
+	EXPECT_EQ(node.upgrade("counter", v2), DREAM_OK) << node.diag.text;
+	EXPECT_EQ(node.call("counter", "\"get\""), "{\"value\": 5, \"changes\": 0}");
+	EXPECT_STREQ(node.report.from_vsn, "1.0.0");
+	EXPECT_STREQ(node.report.to_vsn, "2.0.0");
+	EXPECT_EQ(node.report.n_changed, 3u); // server, supervisor, application master
+}
+
+TEST_F(Upgrade, KeepsTheProcessesAndTheirNames)
+{
+	run_counter();
+	dream_pid_t before = {0, 0, 0}, after = {0, 0, 0};
+	ASSERT_EQ(node_names_whereis(node, "counter", &before), DREAM_OK);
+	ASSERT_EQ(node.upgrade("counter", v2), DREAM_OK) << node.diag.text;
+	ASSERT_EQ(node_names_whereis(node, "counter", &after), DREAM_OK);
+	EXPECT_TRUE(dream_pid_equal(before, after));
+}
+
+TEST_F(Upgrade, WhatIsStartedLaterRunsTheNewVersion)
+{
+	run_counter();
+	ASSERT_EQ(node.upgrade("counter", v2), DREAM_OK) << node.diag.text;
+	dream_pid_t pid = {0, 0, 0};
+	ASSERT_EQ(node_names_whereis(node, "counter", &pid), DREAM_OK);
+	exit_signal(node, nullptr, pid, "\"kill\"");
+	node.run();
+	EXPECT_EQ(node.call("counter", "\"get\""), "{\"value\": 0, \"changes\": 0}");
+}
+
+TEST_F(Upgrade, CodeChangeCorrectsWhatTheNamesGave)
+{
+	run_counter();
+	EXPECT_EQ(node.upgrade("counter", adds), DREAM_OK) << node.diag.text;
+	EXPECT_EQ(node.call("counter", "\"get\""), "{\"doubled\": 10, \"from\": 1}");
+}
+
+// SYS-7
+TEST_F(Upgrade, FailedCodeChangeLeavesOldStateAndOldCodeRunning)
+{
+	run_counter();
+	EXPECT_EQ(node.upgrade("counter", fails), DREAM_ECODECHANGE);
+	EXPECT_NE(strstr(node.diag.text, "counter"), nullptr);
+	EXPECT_NE(strstr(node.diag.text, "ERANGE"), nullptr) << node.diag.text;
+	EXPECT_EQ(current(), "1.0.0");
+	EXPECT_EQ(node.call("counter", "[\"add\", {\"by\": 1}]"), "{\"value\": 6}");
+}
+
+TEST_F(Upgrade, AfterAFailedOneTheNextSucceeds)
+{
+	run_counter();
+	ASSERT_EQ(node.upgrade("counter", fails), DREAM_ECODECHANGE);
+	EXPECT_EQ(node.upgrade("counter", v2), DREAM_OK) << node.diag.text;
+	EXPECT_EQ(node.call("counter", "\"get\""), "{\"value\": 5, \"changes\": 0}");
+}
+
+TEST_F(Upgrade, GoesBackToAnOlderVersionTheSameWay)
+{
+	run_counter();
+	ASSERT_EQ(node.upgrade("counter", v2), DREAM_OK) << node.diag.text;
+	ASSERT_EQ(node.call("counter", "[\"add\", {\"by\": 2}]"), "{\"value\": 7}");
+	EXPECT_EQ(node.upgrade("counter", v1), DREAM_OK) << node.diag.text;
+	EXPECT_EQ(node.call("counter", "\"get\""), "{\"value\": 7}");
+}
+
+TEST_F(Upgrade, IsRefusedWhenAKindInUseIsGone)
+{
+	run_counter();
+	EXPECT_EQ(node.upgrade("counter", without), DREAM_ECODECHANGE);
+	EXPECT_NE(strstr(node.diag.text, "no gen_server \"counter\""), nullptr) << node.diag.text;
+	EXPECT_EQ(current(), "1.0.0");
+}
+
+TEST_F(Upgrade, ToWhatRunsAlreadyIsRefused)
+{
+	run_counter();
+	EXPECT_EQ(node.upgrade("counter", v1), DREAM_EALREADY);
+}
+
+TEST_F(Upgrade, OfAnotherModulesFileIsRefused)
+{
+	run_counter();
+	EXPECT_EQ(node.upgrade("counter", DREAM_FIXTURES "/apps.so"), DREAM_EMODULE);
+	EXPECT_NE(strstr(node.diag.text, "apps"), nullptr) << node.diag.text;
+}
+
+TEST_F(Upgrade, OfAModuleThatIsNotLoadedIsNotFound)
+{
+	EXPECT_EQ(node.upgrade("ghost", v1), DREAM_ENOENT);
+	EXPECT_NE(strstr(node.diag.text, "ghost"), nullptr);
+}
+
+TEST_F(Upgrade, OfAMissingFileNamesTheFile)
+{
+	run_counter();
+	EXPECT_EQ(node.upgrade("counter", "/nowhere/counter-2.0.0.so"), DREAM_ENOENT);
+	EXPECT_NE(strstr(node.diag.text, "/nowhere/counter-2.0.0.so"), nullptr) << node.diag.text;
+}
+
+// A callback that does not return keeps its process from changing: named, and nothing has changed.
+TEST_F(Upgrade, ProcessInsideACallbackIsNamedAfterTheDeadline)
+{
+	run_counter(waits);
+	dream_pid_t server = {0, 0, 0};
+	ASSERT_EQ(node_names_whereis(node, "counter", &server), DREAM_OK);
+	std::string reply;
+	node.go([&](node_proc_t *proc) { reply = call(proc, server, "\"wait\""); });
+	int result = 1;
+	node_diag_t diag = {};
+	node_upgrade_report_t report = {};
+	node.go([&](node_proc_t *proc) {
+		result = node_upgrade_module(proc, "counter", v2.c_str(), 1000, &report, &diag);
+	});
+	EXPECT_EQ(result, 1);
+	node.advance(1001);
+	EXPECT_EQ(result, DREAM_ETIMEDOUT);
+	char name[300];
+	EXPECT_NE(strstr(diag.text, node_proc_pid_text(node, server, name)), nullptr) << diag.text;
+	EXPECT_EQ(current(), "0.9.0");
+	send(node, nullptr, server, "\"go\"");
+	node.run();
+	EXPECT_EQ(reply, "{\"value\": 0}");
+}
+
+// The same wait, shorter than the deadline: the upgrade waits for the message boundary.
+TEST_F(Upgrade, WaitsForACallbackToReturn)
+{
+	run_counter(waits);
+	dream_pid_t server = {0, 0, 0};
+	ASSERT_EQ(node_names_whereis(node, "counter", &server), DREAM_OK);
+	std::string reply;
+	node.go([&](node_proc_t *proc) { reply = call(proc, server, "\"wait\""); });
+	int result = 1;
+	node_diag_t diag = {};
+	node_upgrade_report_t report = {};
+	node.go([&](node_proc_t *proc) {
+		result = node_upgrade_module(proc, "counter", v2.c_str(), 1000, &report, &diag);
+	});
+	send(node, nullptr, server, "\"go\"");
+	node.run();
+	EXPECT_EQ(reply, "{\"value\": 0}");
+	EXPECT_EQ(result, DREAM_OK) << diag.text;
+	EXPECT_EQ(current(), "2.0.0");
+}
+
+TEST_F(Upgrade, IsOneAtATime)
+{
+	run_counter(waits);
+	dream_pid_t server = {0, 0, 0};
+	ASSERT_EQ(node_names_whereis(node, "counter", &server), DREAM_OK);
+	node.go([&](node_proc_t *proc) { call(proc, server, "\"wait\""); });
+	node_diag_t diag = {};
+	node_upgrade_report_t report = {};
+	node.go([&](node_proc_t *proc) {
+		node_upgrade_module(proc, "counter", v2.c_str(), 1000, &report, &diag);
+	});
+	EXPECT_EQ(node.upgrade("counter", v2), DREAM_EBUSY);
+}
+
+// Who asked for it may go away: an upgrade is never left half done.
+TEST_F(Upgrade, GoesOnWhenItsCallerIsKilled)
+{
+	run_counter(waits);
+	dream_pid_t server = {0, 0, 0};
+	ASSERT_EQ(node_names_whereis(node, "counter", &server), DREAM_OK);
+	node.go([&](node_proc_t *proc) { call(proc, server, "\"wait\""); });
+	node_diag_t diag = {};
+	node_upgrade_report_t report = {};
+	dream_pid_t caller = node.go([&](node_proc_t *proc) {
+		node_upgrade_module(proc, "counter", v2.c_str(), 1000, &report, &diag);
+	});
+	exit_signal(node, nullptr, caller, "\"kill\"");
+	node.run();
+	send(node, nullptr, server, "\"go\"");
+	node.run();
+	EXPECT_EQ(current(), "2.0.0");
+}
+
+// Calls that came while the old version was busy are answered by the new one, in order; none is lost.
+TEST_F(Upgrade, CallsThatWaitedAreAnsweredByTheNewVersion)
+{
+	run_counter(waits);
+	dream_pid_t server = {0, 0, 0};
+	ASSERT_EQ(node_names_whereis(node, "counter", &server), DREAM_OK);
+	std::vector<std::string> replies;
+	node.go([&](node_proc_t *proc) { replies.push_back(call(proc, server, "\"wait\"")); });
+	node_diag_t diag = {};
+	node_upgrade_report_t report = {};
+	int result = 1;
+	node.go([&](node_proc_t *proc) {
+		result = node_upgrade_module(proc, "counter", v2.c_str(), 5000, &report, &diag);
+	});
+	// the check is queued; this call is behind it, and the upgrade request will be behind this call
+	node.go([&](node_proc_t *proc) { replies.push_back(call(proc, server, "\"wait\"")); });
+	send(node, nullptr, server, "\"go\"");
+	node.run();
+	send(node, nullptr, server, "\"go\"");
+	node.run();
+	EXPECT_EQ(result, DREAM_OK) << diag.text;
+	ASSERT_EQ(replies.size(), 2u);
+	EXPECT_EQ(node.call("counter", "[\"add\", {\"by\": 1}]"), "{\"value\": 1}");
+}
+
+TEST_F(Upgrade, ApplicationFollowsWithItsDescription)
+{
+	run_counter();
+	ASSERT_EQ(node.upgrade("counter", adds), DREAM_OK) << node.diag.text;
+	GArray *list = node_app_list(node);
+	ASSERT_EQ(list->len, 1u);
+	const node_app_info_t *info = &g_array_index(list, node_app_info_t, 0);
+	EXPECT_STREQ(info->vsn, "4.0.0");
+	EXPECT_STREQ(info->description, "doubles");
+	g_array_free(list, TRUE);
+}
+
+TEST_F(Upgrade, OfAStoppedApplicationStartsInTheNewVersion)
+{
+	run_counter();
+	ASSERT_EQ(node.stop("counter"), DREAM_OK);
+	ASSERT_EQ(node.upgrade("counter", v2), DREAM_OK) << node.diag.text;
+	EXPECT_EQ(node.report.n_changed, 0u);
+	ASSERT_EQ(node.start("counter"), DREAM_OK) << node.diag.text;
+	EXPECT_EQ(node.call("counter", "\"get\""), "{\"value\": 0, \"changes\": 0}");
+}
+
+TEST_F(Upgrade, BackAndForthManyTimesKeepsTheValueAndTheMemory)
+{
+	run_counter();
+	dream_pid_t server = {0, 0, 0};
+	ASSERT_EQ(node_names_whereis(node, "counter", &server), DREAM_OK);
+	node_proc_t *proc = node_proctab_find(node, server.id);
+	uint64_t before = proc->heap_bytes;
+	for (int i = 0; i < 25; i++) {
+		ASSERT_EQ(node.upgrade("counter", v2), DREAM_OK) << node.diag.text;
+		ASSERT_EQ(node.upgrade("counter", v1), DREAM_OK) << node.diag.text;
+	}
+	EXPECT_EQ(node.call("counter", "\"get\""), "{\"value\": 5}");
+	EXPECT_EQ(proc->heap_bytes, before);
+}
