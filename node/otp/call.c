@@ -80,12 +80,23 @@ int64_t node_call_deadline(const node_t *node, int64_t timeout_ms)
 	return node_clock_now(node) + timeout_ms * NODE_MS;
 }
 
+/* node_proc_wait() prefers signals to the deadline; for who is flooded with others the deadline has to count. */
+static int wait_more(node_proc_t *proc, int64_t deadline_ns)
+{
+	int r = node_proc_wait(proc, deadline_ns);
+	if (r == DREAM_OK && deadline_ns != NODE_FOREVER && node_clock_now(proc->node) >= deadline_ns)
+		return DREAM_ETIMEDOUT;
+	return r;
+}
+
 int node_call_await(node_proc_t *proc, node_call_slot_t *slot, int64_t deadline_ns)
 {
 	int r = DREAM_OK;
 	proc->slot = slot;
-	while (!slot->done && r == DREAM_OK)
+	if (!slot->done)
 		r = node_proc_wait(proc, deadline_ns);
+	while (!slot->done && r == DREAM_OK)
+		r = wait_more(proc, deadline_ns);
 	/* ALS-4: it may have come with the last look; from here on it is too late */
 	proc->slot = NULL;
 	return slot->done ? DREAM_OK : DREAM_ETIMEDOUT;
@@ -199,7 +210,7 @@ static void unlink_sig(node_proc_t *proc, node_sig_t **at, node_sig_t *before)
 
 int node_call_await_down(node_proc_t *proc, uint64_t monitor, int64_t deadline_ns, dream_msg_t **ret_reason)
 {
-	for (;;) {
+	for (int r = DREAM_OK;; r = wait_more(proc, deadline_ns)) {
 		node_sig_t **at = &proc->inbox;
 		node_sig_t *last = NULL;
 		for (; *at != NULL; last = *at, at = &(*at)->next) {
@@ -210,7 +221,7 @@ int node_call_await_down(node_proc_t *proc, uint64_t monitor, int64_t deadline_n
 			*ret_reason = node_sig_steal_msg(sig);
 			return DREAM_OK;
 		}
-		if (node_proc_wait(proc, deadline_ns) < 0)
+		if (r < 0)
 			return DREAM_ETIMEDOUT;
 	}
 }
@@ -224,6 +235,9 @@ int node_call_stop(node_proc_t *proc, const dream_dest_t *to, const dream_msg_t 
 	int r = resolve(proc->node, to, &pid, &name);
 	if (r < 0)
 		return fail_code(proc, to, r);
+	node_mem_free(name); /* only pids can be stopped from afar */
+	if (dream_pid_equal(pid, node_proc_pid(proc)))
+		return node_proc_fail(proc, DREAM_ESELF, "calling_self");
 	r = node_proc_monitor(proc, pid, NULL, &monitor);
 	if (r < 0)
 		return r;
@@ -335,6 +349,6 @@ int node_call_receive(node_proc_t *proc, int32_t (*match)(void *arg, const dream
 		}
 		if (r < 0 || timeout_ms == 0)
 			return DREAM_ETIMEDOUT;
-		r = node_proc_wait(proc, deadline_ns);
+		r = wait_more(proc, deadline_ns);
 	}
 }

@@ -67,7 +67,7 @@ int node_callback_init(node_proc_t *proc, node_server_t *server)
 static const dream_handler_t *find(const dream_handler_t *const *handlers, const char *tag, uint64_t size)
 {
 	for (; handlers != NULL && *handlers != NULL; handlers++)
-		if (strncmp((*handlers)->tag, tag, size) == 0 && (*handlers)->tag[size] == '\0')
+		if (strlen((*handlers)->tag) == size && memcmp((*handlers)->tag, tag, size) == 0) /* @tag may hold a NUL */
 			return *handlers;
 	return NULL;
 }

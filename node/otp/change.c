@@ -55,11 +55,14 @@ static int call_code_change(node_proc_t *proc, node_server_t *server, const node
 		old.state = server->state;
 	else if ((old.term = state_term(proc, from, server->state)) == NULL)
 		return node_diag_set(diag, DREAM_ENOMEM, "out of memory");
+	dream_msg_t *term = (dream_msg_t *) (uintptr_t) old.term;
+	bool held = term != NULL && node_proc_hold(proc, term) == DREAM_OK; /* if the process ends inside the callback */
 	server->flags |= NODE_SERVER_CALLBACK;
 	int r = to->ops.server.code_change(&old, state);
 	server->flags &= ~NODE_SERVER_CALLBACK;
-	if (old.term != NULL)
-		node_msg_unref((dream_msg_t *) (uintptr_t) old.term);
+	if (held)
+		(void) node_proc_unhold(proc, term);
+	node_msg_unref(term);
 	if (r >= 0)
 		return DREAM_OK;
 	return node_diag_set(diag, DREAM_ECODECHANGE, "code_change of %s %s returned %s (%s)", to->name, to->gen->vsn,

@@ -108,9 +108,7 @@ int node_child_start(node_proc_t *proc, node_child_t *child)
 	node_start_t how = {.module = child->module, .kind = child->kind, .args = child->args, .name = child->name, .link = true};
 	int r = node_start_kind(proc, &how, &child->pid);
 	child->state = r == DREAM_OK ? NODE_CHILD_RUNNING : NODE_CHILD_STOPPED;
-	if (r < 0) /* GS-3: the failed start's exit is part of the answer we have */
-		node_msg_unref(node_proc_flush_exit(proc, child->pid));
-	return r;
+	return r; /* GS-3: the exit of a failed start comes as a stranger's, and is ignored (SUP-12) */
 }
 
 static void signal_exit(node_proc_t *proc, dream_pid_t pid, const char *text)

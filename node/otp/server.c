@@ -22,7 +22,7 @@ node_server_t *node_server_new_take(const node_kind_t *kind, dream_msg_t *args)
 	}
 	server->kind = kind;
 	server->args = args;
-	server->next_timeout_ms = -1;
+	server->next_timeout_ms = server->timeout_ms = -1;
 	return server;
 }
 
@@ -92,19 +92,36 @@ static void drop_timeout(node_proc_t *proc, node_server_t *server)
 {
 	if (server->timer_ref != 0)
 		(void) node_timer_cancel(proc->node, server->timer_ref);
-	server->timer_ref = 0;
+	server->timer_ref = server->timer_expected = 0;
+	server->timeout_ms = -1;
 }
 
 static void set_timeout(node_proc_t *proc, node_server_t *server)
 {
 	if (server->next_timeout_ms < 0)
 		return;
+	drop_timeout(proc, server);
 	node_sig_t *sig = node_sig_new_take(NODE_SIG_TIMER, node_proc_pid(proc), node_proc_pid(proc),
 		node_proc_new_ref(proc->node), NULL);
 	uint64_t expected = sig != NULL ? sig->ref : 0;
 	(void) node_timer_start_take(proc->node, sig, NULL, server->next_timeout_ms, &server->timer_ref);
 	server->timer_expected = expected;
+	server->timeout_ms = server->next_timeout_ms;
 	server->next_timeout_ms = -1;
+}
+
+/* GS-12: a system message starts the wait anew; while suspended nothing waits. */
+static void restart_timeout(node_proc_t *proc, node_server_t *server)
+{
+	int64_t timeout_ms = server->timeout_ms;
+	if (timeout_ms < 0)
+		return;
+	drop_timeout(proc, server);
+	server->timeout_ms = timeout_ms;
+	if (server->flags & NODE_SERVER_SUSPENDED)
+		return;
+	server->next_timeout_ms = timeout_ms;
+	set_timeout(proc, server);
 }
 
 static int after(node_proc_t *proc, node_server_t *server, dream_next_t next)
@@ -250,19 +267,22 @@ static int on_timer(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
 	if (!ours)
 		return NODE_RUN_IDLE; /* cancelled too late to stop it */
 	server->timer_ref = server->timer_expected = 0;
+	server->timeout_ms = -1;
 	return on_info_take(proc, server, node_msg_text("timeout"));
 }
 
 static int dispatch(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
 {
-	if (sig->kind == NODE_SIG_SYS)
-		return on_sys(proc, server, sig);
+	if (sig->kind == NODE_SIG_SYS) {
+		int r = on_sys(proc, server, sig);
+		if (r == NODE_RUN_IDLE)
+			restart_timeout(proc, server);
+		return r;
+	}
 	if (sig->kind == NODE_SIG_TIMER)
 		return on_timer(proc, server, sig);
-	if (server->timer_ref != 0) { /* GS-12: any message ends the wait */
+	if (server->timeout_ms >= 0) /* GS-12: any message ends the wait */
 		drop_timeout(proc, server);
-		server->timer_expected = 0;
-	}
 	switch (sig->kind) {
 	case NODE_SIG_CALL:
 		return on_call(proc, server, sig);
@@ -279,10 +299,13 @@ static int dispatch(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
 
 /* A process that was not reached by the sweep of an upgrade goes over when it is touched. If its state cannot be
  * carried it ends, and its supervisor starts it anew on the current code. */
-static int follow_release(node_proc_t *proc, node_server_t *server)
+static int follow_release(node_proc_t *proc, node_server_t *server, const node_sig_t *sig)
 {
 	node_diag_t diag;
-	if (node_code_current_of_borrow(proc->gen) == proc->gen || server->old_kind != NULL)
+	const node_gen_t *current = node_code_current_of_borrow(proc->gen);
+	if (current == proc->gen || current == NULL || server->old_kind != NULL)
+		return NODE_RUN_IDLE;
+	if (sig->kind == NODE_SIG_SYS) /* the sweep itself, which wants to hear what went wrong */
 		return NODE_RUN_IDLE;
 	if (node_change_over(proc, server, &diag) == DREAM_OK)
 		return NODE_RUN_IDLE;
@@ -330,8 +353,9 @@ static int run(node_proc_t *proc)
 		r = node_proc_exiting(proc) ? NODE_RUN_EXIT : run_init(proc, server);
 	}
 	for (int n = 0; r == NODE_RUN_IDLE && n < MSGS_PER_TURN; n++) {
-		if (server->next_continue != NULL) { /* GS-6: before any message */
-			r = run_continue(proc, server);
+		if (server->next_continue != NULL) { /* GS-6: before any message, but not before an exit signal */
+			node_proc_drain(proc);
+			r = node_proc_exiting(proc) ? NODE_RUN_EXIT : run_continue(proc, server);
 			continue;
 		}
 		node_sig_t *sig = (server->flags & NODE_SERVER_SUSPENDED) ? next_while_suspended(proc)
@@ -339,7 +363,7 @@ static int run(node_proc_t *proc)
 		if (sig == NULL)
 			return node_proc_exiting(proc) ? NODE_RUN_EXIT : NODE_RUN_IDLE;
 		/* read after the message was taken: a message of newer code never meets older code */
-		r = follow_release(proc, server);
+		r = follow_release(proc, server, sig);
 		if (r == NODE_RUN_IDLE)
 			r = dispatch(proc, server, sig);
 		else

@@ -18,6 +18,7 @@ typedef struct node_server {
 	dream_msg_t *next_continue;
 	dream_msg_t *next_reason;
 	int64_t next_timeout_ms; /* negative: none */
+	int64_t timeout_ms;      /* GS-12: of the wait that is on; negative: none */
 	uint64_t timer_ref;      /* of the pending timeout; 0: none */
 	uint64_t timer_expected; /* ref of the signal it will send */
 	uint32_t flags;          /* NODE_SERVER_* */

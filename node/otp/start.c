@@ -102,15 +102,18 @@ static int spawn_failed(node_proc_t *parent, const node_start_t *how, int r)
 }
 
 /* PL-2: the child that did not answer in time is dead before we return. */
-static int kill_late(node_proc_t *parent, dream_pid_t child, node_call_slot_t *slot)
+static int kill_late(node_proc_t *parent, dream_pid_t child)
 {
+	uint64_t monitor;
+	dream_msg_t *why;
 	dream_msg_t *kill = node_msg_text("kill");
 	(void) node_proc_unlink(parent, child);
+	int r = node_proc_monitor(parent, child, NULL, &monitor); /* its answer may come yet, and is not its death */
 	node_proc_exit_signal(parent->node, parent, child, kill);
 	node_msg_unref(kill);
-	(void) node_call_await(parent, slot, NODE_FOREVER);
+	if (r == DREAM_OK && node_call_await_down(parent, monitor, NODE_FOREVER, &why) == DREAM_OK)
+		node_msg_unref(why);
 	node_msg_unref(node_proc_flush_exit(parent, child));
-	node_msg_unref(slot->msg);
 	return node_proc_fail(parent, DREAM_ETIMEDOUT, "timeout");
 }
 
@@ -119,7 +122,7 @@ static int await_init(node_proc_t *parent, int64_t timeout_ms, dream_pid_t child
 	if (timeout_ms <= 0)
 		timeout_ms = DREAM_INFINITY;
 	if (node_call_await(parent, slot, node_call_deadline(parent->node, timeout_ms)) < 0)
-		return kill_late(parent, child, slot);
+		return kill_late(parent, child);
 	if (slot->code >= 0) {
 		node_msg_unref(slot->msg);
 		return slot->code; /* DREAM_OK, or DREAM_IGNORE (GS-2) */

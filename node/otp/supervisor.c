@@ -19,6 +19,8 @@ struct node_sup {
 	const node_kind_t *old_kind; /* during an upgrade, with a reference */
 	GPtrArray *children;         /* in start order */
 	GArray *restarts;            /* int64_t: when, within the period */
+	node_sig_t *handling;        /* while we wait for children; freed with us if we end there */
+	dream_msg_t *ending;         /* the same: the reason to end with */
 	bool running;
 };
 
@@ -47,6 +49,8 @@ void node_sup_free(node_sup_t *sup)
 		return;
 	if (sup->old_kind != NULL)
 		node_code_unref(sup->old_kind->gen);
+	node_sig_free(sup->handling);
+	node_msg_unref(sup->ending);
 	g_ptr_array_unref(sup->children);
 	g_array_free(sup->restarts, TRUE);
 	g_free(sup);
@@ -79,7 +83,9 @@ static void stop_from(node_proc_t *proc, node_sup_t *sup, guint from, bool drop_
 
 static int end_take(node_proc_t *proc, node_sup_t *sup, dream_msg_t *reason)
 {
+	sup->ending = reason;
 	stop_from(proc, sup, 0, false);
+	sup->ending = NULL;
 	node_proc_set_exit_take(proc, reason);
 	return NODE_RUN_EXIT;
 }
@@ -222,6 +228,7 @@ static int on_exit_sig(node_proc_t *proc, node_sup_t *sup, node_sig_t *sig)
 		return end_take(proc, sup, node_sig_steal_msg(sig));
 	node_child_t *child = child_of(sup, sig->from);
 	int r = NODE_RUN_IDLE;
+	sup->handling = sig;
 	if (child != NULL) {
 		bool again = node_child_wants_restart(child, sig->msg);
 		report_end(proc, child, sig->msg, again);
@@ -231,6 +238,7 @@ static int on_exit_sig(node_proc_t *proc, node_sup_t *sup, node_sig_t *sig)
 		else if (child->restart == DREAM_TEMPORARY) /* SUP-4 */
 			g_ptr_array_remove(sup->children, child);
 	}
+	sup->handling = NULL;
 	node_sig_free(sig);
 	return r;
 }
