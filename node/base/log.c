@@ -57,23 +57,25 @@ static void format_line(const node_log_line_t *line, char *out, size_t cap)
 }
 
 /* Gives up on a descriptor that takes nothing for a second: the ring still has the line. */
-static void write_bounded(int fd, const char *text, size_t size)
+static bool write_bounded(int fd, const char *text, size_t size)
 {
 	while (size > 0) {
 		struct pollfd p = {fd, POLLOUT, 0};
 		if (poll(&p, 1, 1000) <= 0)
-			return;
+			return false;
 		ssize_t n = write(fd, text, size);
 		if (n < 0 && errno != EINTR && errno != EAGAIN)
-			return;
+			return false;
 		if (n > 0) {
 			text += n;
 			size -= (size_t) n;
 		}
 	}
+	return true;
 }
 
-static void write_next(node_log_t *log)
+/* False: the descriptor takes nothing. */
+static bool write_next(node_log_t *log)
 {
 	char text[NODE_LOG_LINE_MAX + 64];
 	uint64_t dropped = log->dropped;
@@ -81,14 +83,16 @@ static void write_next(node_log_t *log)
 	format_line(line, text, sizeof(text));
 	log->dropped = 0;
 	pthread_mutex_unlock(&log->lock);
+	bool taken = true;
 	if (dropped > 0) {
 		char note[64];
 		int n = snprintf(note, sizeof(note), "(%" PRIu64 " lines dropped: the log's reader is too slow)\n",
 			dropped);
-		write_bounded(log->fd, note, (size_t) n);
+		taken = write_bounded(log->fd, note, (size_t) n);
 	}
-	write_bounded(log->fd, text, strlen(text));
+	taken = taken && write_bounded(log->fd, text, strlen(text));
 	pthread_mutex_lock(&log->lock);
+	return taken;
 }
 
 static void *writer_main(void *data)
@@ -100,7 +104,8 @@ static void *writer_main(void *data)
 			pthread_cond_wait(&log->more, &log->lock);
 		if (log->written == log->newest)
 			break;
-		write_next(log);
+		if (!write_next(log) && log->closing)
+			break; /* the other lines would fare no better, each after a second */
 	}
 	pthread_mutex_unlock(&log->lock);
 	return NULL;

@@ -52,6 +52,7 @@ void node_proctab_close(node_t *node)
 	node_proc_t *proc;
 	while ((proc = node_proctab_next(node, &pos)) != NULL)
 		node_proc_die(proc);
+	node_ctx_borrow()->ref_node = NULL; /* a later node at this address has its own references */
 	for (uint32_t i = 0; i * CHUNK_SLOTS < tab->n_slots; i++)
 		node_mem_free(tab->chunks[i]);
 	g_free(tab->chunks);
@@ -70,7 +71,7 @@ static node_proc_t *slot_at(const node_proctab_t *tab, uint32_t index)
 static bool add_chunk(node_t *node)
 {
 	node_proctab_t *tab = node->procs;
-	if (tab->n_slots + CHUNK_SLOTS > tab->max_procs && tab->n_slots > 0)
+	if (tab->n_slots >= tab->max_procs)
 		return false;
 	node_proc_t *chunk = node_mem_zalloc(CHUNK_SLOTS * sizeof(node_proc_t));
 	if (chunk == NULL)
@@ -91,19 +92,21 @@ static bool add_chunk(node_t *node)
 node_proc_t *node_proctab_take_slot(node_t *node, uint64_t *ret_id)
 {
 	node_proctab_t *tab = node->procs;
-	pthread_mutex_lock(&tab->lock);
 	node_proc_t *proc = NULL;
-	if (tab->free_list != NULL || add_chunk(node)) {
+	bool room = __atomic_add_fetch(&tab->n_alive, 1, __ATOMIC_RELAXED) <= tab->max_procs;
+	pthread_mutex_lock(&tab->lock);
+	if (room && (tab->free_list != NULL || add_chunk(node))) {
 		proc = tab->free_list;
 		tab->free_list = proc->next;
 	}
 	pthread_mutex_unlock(&tab->lock);
-	if (proc == NULL)
+	if (proc == NULL) {
+		__atomic_fetch_sub(&tab->n_alive, 1, __ATOMIC_RELAXED);
 		return NULL;
+	}
 	*ret_id = proc->turns;
 	__atomic_store_n(&proc->turns, 0, __ATOMIC_RELAXED);
 	proc->next = NULL;
-	__atomic_fetch_add(&tab->n_alive, 1, __ATOMIC_RELAXED);
 	return proc;
 }
 

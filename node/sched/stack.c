@@ -35,12 +35,13 @@ int node_stack_pool_init(node_stack_pool_t *pool, size_t stack_bytes, uint32_t m
 void node_stack_pool_fini(node_stack_pool_t *pool)
 {
 	for (uint32_t i = 0; i < pool->n_chunks; i++) {
-		for (uint32_t k = 0; k < CHUNK_STACKS; k++) {
+		uint32_t n = i + 1 < pool->n_chunks ? CHUNK_STACKS : pool->n_stacks - i * CHUNK_STACKS;
+		for (uint32_t k = 0; k < n; k++) {
 			char *low = (char *) pool->chunks[i] + k * pool->stack_bytes;
 			node_stack_t *stack = (node_stack_t *) (void *) (low + pool->stack_bytes - sizeof(node_stack_t));
 			node_switch_fini(&stack->fiber);
 		}
-		munmap(pool->chunks[i], CHUNK_STACKS * pool->stack_bytes);
+		munmap(pool->chunks[i], n * pool->stack_bytes);
 	}
 	g_free(pool->chunks);
 	pthread_mutex_destroy(&pool->lock);
@@ -84,22 +85,23 @@ static bool cut(node_stack_pool_t *pool, char *low)
 
 static bool add_chunk(node_stack_pool_t *pool)
 {
-	if (pool->n_stacks + CHUNK_STACKS > pool->max_stacks)
+	uint32_t n = MIN(CHUNK_STACKS, pool->max_stacks - pool->n_stacks); /* only the last chunk is smaller */
+	if (n == 0)
 		return false;
-	size_t size = CHUNK_STACKS * pool->stack_bytes;
+	size_t size = n * pool->stack_bytes;
 	char *chunk = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 	if (chunk == MAP_FAILED)
 		return false;
 	(void) madvise(chunk, size, MADV_NOHUGEPAGE); /* a huge page would make each stack cost 2 MB */
 	node_stack_t *before = pool->free_list;
-	for (uint32_t i = 0; i < CHUNK_STACKS; i++)
+	for (uint32_t i = 0; i < n; i++)
 		if (!cut(pool, chunk + i * pool->stack_bytes)) {
 			pool->free_list = before;
 			munmap(chunk, size);
 			return false;
 		}
 	pool->chunks[pool->n_chunks++] = chunk;
-	pool->n_stacks += CHUNK_STACKS;
+	pool->n_stacks += n;
 	return true;
 }
 

@@ -182,6 +182,11 @@ void node_switch_fini(node_fiber_t *fiber)
 		__tsan_destroy_fiber(fiber->tsan);
 #endif
 	fiber->tsan = NULL;
+#if defined(__SANITIZE_ADDRESS__)
+	/* the next user of these addresses must not find the red zones of frames that never returned */
+	if (fiber->low != NULL)
+		__asan_unpoison_memory_region(fiber->low, fiber->size_bytes);
+#endif
 }
 
 void node_switch_entered(node_fiber_t *fiber)

@@ -36,7 +36,7 @@ bool node_wheel_cancel(node_wheel_entry_t *entry);
 /** Fires what is due at @now_ns; returns how many. [sched] of the wheel */
 uint32_t node_wheel_advance(node_wheel_t *wheel, int64_t now_ns);
 
-/** A time before which nothing is due; NODE_FOREVER if nothing is armed. [any] */
+/** A time before which nothing is due; NODE_FOREVER if nothing is armed. Of what was cancelled it may still know. [any] */
 int64_t node_wheel_next_ns(const node_wheel_t *wheel);
 
 DREAM_END_DECLS
