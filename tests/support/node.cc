@@ -405,7 +405,9 @@ dream_pid_t start(node_proc_t *parent, const Script &script, const Start &how)
 	s.name = how.name;
 	s.link = how.link;
 	s.timeout_ms = how.timeout_ms;
+	EXPECT_EQ(node_proc_hold(parent, args), DREAM_OK); // it may end in there
 	int r = node_start_kind(parent, &s, &pid);
+	EXPECT_TRUE(node_proc_unhold(parent, args));
 	node_msg_unref(args);
 	if (how.result != nullptr) {
 		*how.result = r;
