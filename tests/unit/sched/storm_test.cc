@@ -3,16 +3,17 @@
 #include "support/node.h"
 #include <atomic>
 #include <thread>
+#include <vector>
 
 namespace
 {
 
 #if defined(__SANITIZE_THREAD__)
-constexpr int scale = 1;
+constexpr int scale = 3;
 #elif defined(__SANITIZE_ADDRESS__)
-constexpr int scale = 2;
+constexpr int scale = 8;
 #else
-constexpr int scale = 5;
+constexpr int scale = 40;
 #endif
 
 uint64_t total(node_t *node, uint64_t node_sched_stats_t::*member)
@@ -55,7 +56,7 @@ TEST(Storm, ManySendersToOneReceiverKeepEachSendersOrder) // SIG-1
 {
 	ThreadNode node(4);
 	constexpr uint64_t n_senders = 50;
-	const uint64_t n_each = 400 * scale;
+	const uint64_t n_each = 300 * scale;
 	Latch done(1);
 	std::vector<uint64_t> seen(n_senders);
 	bool ordered = true;
@@ -303,8 +304,8 @@ TEST(Storm, TimersStartedAndCancelledAcrossThreadsComeOnceOrNever) // TMR-2
 {
 	ThreadNode node(4);
 	std::atomic<int> came{0}, cancelled{0}, gone{0};
-	const int n_procs = 16, n_each = 20 * scale;
-	std::atomic<uint64_t> refs[n_procs] = {};
+	const int n_procs = 64, n_each = 5 * scale;
+	std::vector<std::atomic<uint64_t>> refs(n_procs);
 	for (int p = 0; p < n_procs; p++)
 		node.spawn([&, p](node_proc_t *proc) {
 			uint64_t random = (uint64_t) p + 1;
