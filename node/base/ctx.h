@@ -22,6 +22,8 @@ typedef struct node_ctx {
 	node_t *ref_node;  /* whose block of reference numbers the two below are */
 	uint64_t ref_next;
 	uint64_t ref_end;
+	void *msgs; /* small messages kept for reuse (term/msg.c), and how many */
+	uint32_t n_msgs;
 } node_ctx_t;
 
 /** The calling thread's context. Not inlined on purpose: a process may go on on another thread after it

@@ -391,6 +391,7 @@ static void *thread_main(void *arg)
 		stop_searching(s);
 		run(s, proc);
 	}
+	node_msg_drop_cache();
 	set_ctx(NULL, NULL, NULL, NODE_CTX_NONE);
 	return NULL;
 }

@@ -14,29 +14,39 @@ DREAM_BEGIN_DECLS
 
 /* ---- writing ---- */
 
-/* Grows as needed; a failure sticks and is told by node_cbor_finish(). Starts in `fixed`, on the stack. */
+/* Grows as needed; a failure sticks and is told by node_cbor_finish(). Starts in a small
+ * message, which is the result itself if it suffices. To be ended by node_cbor_finish() or node_cbor_fini(). */
 typedef struct node_cbor_writer {
 	uint8_t *data;
 	uint64_t size_bytes;
 	uint64_t cap_bytes;
 	int error;
-	uint8_t fixed[256];
+	dream_msg_t *msg; /* where it started; NULL: no memory, so it starts with nothing */
 } node_cbor_writer_t;
 
 static inline void node_cbor_init(node_cbor_writer_t *w)
 {
-	w->data = w->fixed;
+	w->msg = node_msg_alloc(NODE_MSG_SMALL_BYTES);
+	w->data = w->msg != NULL ? w->msg->data : NULL;
 	w->size_bytes = 0;
-	w->cap_bytes = sizeof(w->fixed);
+	w->cap_bytes = w->msg != NULL ? NODE_MSG_SMALL_BYTES : 0;
 	w->error = 0;
+}
+
+static inline bool node_cbor_is_small(const node_cbor_writer_t *w)
+{
+	return w->msg != NULL && w->data == w->msg->data;
 }
 
 /** Releases the buffer; a writer that was finished has none. */
 static inline void node_cbor_fini(node_cbor_writer_t *w)
 {
-	if (w->data != w->fixed)
+	if (!node_cbor_is_small(w))
 		node_mem_free(w->data);
-	node_cbor_init(w);
+	node_msg_unref(w->msg);
+	w->msg = NULL;
+	w->data = NULL;
+	w->size_bytes = w->cap_bytes = 0;
 }
 
 /** Makes a message of what was written and releases the buffer. Errors DREAM_ENOMEM, DREAM_ELIMIT. */

@@ -20,29 +20,31 @@ uint8_t *node_cbor_grow(node_cbor_writer_t *w, uint64_t size_bytes)
 	uint64_t cap = w->cap_bytes < LEAST_HEAP_BYTES / 2 ? LEAST_HEAP_BYTES : w->cap_bytes * 2;
 	while (cap < w->size_bytes + size_bytes)
 		cap *= 2;
-	bool was_fixed = w->data == w->fixed;
-	uint8_t *data = node_mem_realloc(was_fixed ? NULL : w->data, cap);
+	bool was_small = node_cbor_is_small(w);
+	uint8_t *data = node_mem_realloc(was_small ? NULL : w->data, cap);
 	if (data == NULL) {
 		node_cbor_fail(w, DREAM_ENOMEM);
 		return NULL;
 	}
-	if (was_fixed)
-		memcpy(data, w->fixed, w->size_bytes);
+	if (was_small)
+		memcpy(data, w->msg->data, w->size_bytes);
 	w->data = data;
 	w->cap_bytes = cap;
 	return data + w->size_bytes;
 }
 
-static int make_msg(const node_cbor_writer_t *w, dream_msg_t **ret_msg)
-{
-	if (w->error < 0)
-		return w->error;
-	return node_msg_copy(w->data, w->size_bytes, ret_msg);
-}
-
 int node_cbor_finish(node_cbor_writer_t *w, dream_msg_t **ret_msg)
 {
-	int r = make_msg(w, ret_msg);
+	int r = w->error;
+	if (r == 0 && node_cbor_is_small(w)) {
+		w->msg->size_bytes = (uint32_t) w->size_bytes;
+		*ret_msg = w->msg;
+		w->msg = NULL;
+		w->data = NULL;
+		return DREAM_OK;
+	}
+	if (r == 0)
+		r = node_msg_copy(w->data, w->size_bytes, ret_msg);
 	node_cbor_fini(w);
 	return r;
 }

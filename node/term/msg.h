@@ -8,6 +8,7 @@
 DREAM_BEGIN_DECLS
 
 #define NODE_MSG_SIZE_MAX ((uint64_t) 64 << 20) /* bytes of one item */
+#define NODE_MSG_SMALL_BYTES 72                 /* messages up to this size have blocks of one size */
 #define NODE_MSG_DEPTH_MAX 128                  /* nesting of one item */
 
 struct dream_msg {
@@ -42,6 +43,12 @@ bool node_msg_is_text(const dream_msg_t *msg, const char *text);
 /** True if the item is the text @tag or an array whose first element is it. NULL is not. [any] */
 bool node_msg_has_tag(const dream_msg_t *msg, const char *tag);
 
+/** Frees a message that nobody else holds; use node_msg_unref(). [any] */
+void node_msg_free(dream_msg_t *msg);
+
+/** Frees the small blocks that the calling thread keeps for its next messages; before a scheduler's thread ends. */
+void node_msg_drop_cache(void);
+
 static inline dream_msg_t *node_msg_ref(const dream_msg_t *msg)
 {
 	dream_msg_t *mine = (dream_msg_t *) (uintptr_t) msg;
@@ -57,7 +64,7 @@ static inline void node_msg_unref(dream_msg_t *msg)
 		return;
 	if (__atomic_load_n(&msg->refs, __ATOMIC_ACQUIRE) == 1 ||
 		__atomic_fetch_sub(&msg->refs, 1, __ATOMIC_ACQ_REL) == 1)
-		node_mem_free(msg);
+		node_msg_free(msg);
 }
 
 DREAM_END_DECLS
