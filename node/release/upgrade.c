@@ -22,6 +22,24 @@
 #define STRAGGLERS_SHOWN 5u
 #define NODE_UPGRADE_NAME "node_upgrade"
 
+/* An operator who loses the connection or gives up must not leave an upgrade half done, so it runs in a process of
+ * its own, which nobody is linked to; who asked for it waits for its answer. */
+typedef struct {
+	char *name;
+	char *path;
+	int64_t deadline_ms;
+	GHashTable *waiting; /* of the round that runs: goes with the process */
+} job_t;
+
+static void job_free(job_t *job)
+{
+	if (job->waiting != NULL)
+		g_hash_table_unref(job->waiting);
+	g_free(job->name);
+	g_free(job->path);
+	g_free(job);
+}
+
 /* A round of requests to many processes at once. */
 typedef struct {
 	node_proc_t *proc;
@@ -132,7 +150,8 @@ static int run_round(round_t *round, bool (*wanted)(const node_proc_t *member, c
 	uint32_t pos = 0;
 	int r = DREAM_OK;
 	node_proc_t *member;
-	round->waiting = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+	job_t *job = round->proc->self;
+	job->waiting = round->waiting = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
 	round->n_done = 0;
 	round->result = DREAM_OK;
 	while (r == DREAM_OK && (member = node_proctab_next(round->proc->node, &pos)) != NULL) {
@@ -141,6 +160,7 @@ static int run_round(round_t *round, bool (*wanted)(const node_proc_t *member, c
 			r = ask(round, pid);
 	}
 	int result = await_all(round);
+	job->waiting = NULL;
 	g_hash_table_unref(round->waiting);
 	return r < 0 ? r : result;
 }
@@ -296,21 +316,6 @@ static int upgrade_here(node_proc_t *proc, const char *name, const char *path, i
 
 /* ---- the process that does it ---- */
 
-/* An operator who loses the connection or gives up must not leave an upgrade half done, so it runs in a process of
- * its own, which nobody is linked to; who asked for it waits for its answer. */
-typedef struct {
-	char *name;
-	char *path;
-	int64_t deadline_ms;
-} job_t;
-
-static void job_free(job_t *job)
-{
-	g_free(job->name);
-	g_free(job->path);
-	g_free(job);
-}
-
 static int runner_run(node_proc_t *proc)
 {
 	const job_t *job = proc->self;
@@ -378,7 +383,7 @@ int node_upgrade_module(node_proc_t *proc, const char *name, const char *path, i
 	const uint8_t *data;
 	uint64_t size;
 	job_t *job = g_new0(job_t, 1);
-	*job = (job_t){g_strdup(name), g_strdup(path), deadline_ms};
+	*job = (job_t){.name = g_strdup(name), .path = g_strdup(path), .deadline_ms = deadline_ms};
 	int r = spawn_runner(proc->node, job, &runner, diag);
 	if (r < 0)
 		return r;
