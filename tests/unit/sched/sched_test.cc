@@ -3,6 +3,8 @@
 #include "support/node.h"
 #include "sched/runq.h"
 #include "sched/stack.h"
+#include <algorithm>
+#include <cfenv>
 
 TEST(Runq, FirstInFirstOutAndFullIsRefused)
 {
@@ -188,18 +190,20 @@ TEST(Stack, ProcessLeavesFromTheMiddle)
 TEST(Stack, KeepsFloatingPointControlWordsPerProcess)
 {
 	SimNode node;
-	double sum = 0;
-	for (int i = 0; i < 3; i++)
-		node.spawn([&](node_proc_t *proc) {
-			double mine = 0.1;
+	int before = fegetround();
+	int kept = 0;
+	for (int mode : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO, FE_TONEAREST})
+		node.spawn([&, mode](node_proc_t *proc) {
+			fesetround(mode);
 			for (int k = 0; k < 10; k++) {
-				mine += 0.1;
 				node_sched_yield(proc);
+				kept += fegetround() == mode;
 			}
-			sum += mine;
+			fesetround(FE_TONEAREST);
 		});
 	node.run();
-	EXPECT_NEAR(sum, 3.3, 1e-9);
+	EXPECT_EQ(kept, 40);
+	EXPECT_EQ(fegetround(), before);
 }
 
 // ---- waiting

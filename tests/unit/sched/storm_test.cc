@@ -161,11 +161,9 @@ TEST(Storm, LinksAndUnlinksAtRandomAgreeAtTheEnd) // LNK-3, otp_5772_link
 	node.spawn([&](node_proc_t *proc) {
 		for (int round = 0; round < 3; round++)
 			for (dream_pid_t pid : pids) {
-				dream_msg_t *why;
 				uint64_t ref;
 				(void) node_proc_monitor(proc, pid, nullptr, &ref);
 				(void) node_proc_demonitor(proc, ref, true);
-				(void) why;
 			}
 		answered.hit();
 	});
