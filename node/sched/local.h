@@ -16,6 +16,7 @@ typedef struct node_sched_local {
 	node_proc_t *handoff; /* atomic: the process just messaged; runs next, its data still in the cache */
 	uint8_t pad[48];
 	node_sched_t *all;
+	node_ctx_t *ctx; /* of its thread, which it never leaves */
 	uint32_t index;
 	uint32_t handoffs; /* in a row */
 	uint32_t tick;     /* turns, for what is done every so often */

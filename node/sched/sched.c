@@ -18,7 +18,7 @@
 #define HANDOFFS_IN_A_ROW 64u /* then the run queue has a turn, so that a ping-pong starves nobody */
 #define CLOCK_EVERY 8u        /* turns between two looks at the clock */
 #define LATE_MS 2             /* by which another scheduler's timers are late before a watcher fires them */
-#define GLOBAL_EVERY 61u      /* turns between two looks at the global queue while there is local work */
+#define GLOBAL_EVERY 64u      /* turns between two looks at the global queue while there is local work */
 
 /* ---- queues ---- */
 
@@ -180,13 +180,15 @@ static node_proc_t *next_ready(node_sched_local_t *s)
 
 /* ---- running one process ---- */
 
-static void set_ctx(node_t *node, node_sched_local_t *s, node_proc_t *proc, uint32_t tag)
+static void set_ctx(node_t *node, node_sched_local_t *s)
 {
 	node_ctx_t *ctx = node_ctx_borrow();
 	ctx->node = node;
 	ctx->sched = s;
-	ctx->proc = proc;
-	ctx->tag = tag;
+	ctx->proc = NULL;
+	ctx->tag = s != NULL ? NODE_CTX_SCHED : NODE_CTX_NONE;
+	if (s != NULL)
+		s->ctx = ctx;
 }
 
 static void fire_block(void *data)
@@ -272,13 +274,12 @@ static void finish(node_sched_local_t *s, node_proc_t *proc, node_stack_t *stack
 
 static void run(node_sched_local_t *s, node_proc_t *proc)
 {
-	node_t *node = s->all->node;
 	s->tick++;
 	__atomic_store_n(&s->stats.turns, s->stats.turns + 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->run_state, NODE_PROC_RUNNING, __ATOMIC_RELAXED);
 	node_stack_t *stack = stack_for(s, proc);
 	if (stack == NULL) { /* as with memory: this process cannot go on, others may */
-		node_log(node, DREAM_LOG_ERROR, "no stack for a process: %u in use; raise max_stacks or vm.max_map_count",
+		node_log(s->all->node, DREAM_LOG_ERROR, "no stack for a process: %u in use; raise max_stacks or vm.max_map_count",
 			s->all->stacks.n_stacks);
 		node_proc_set_exit_take(proc, node_msg_text("system_limit"));
 		node_proc_die(proc);
@@ -288,9 +289,11 @@ static void run(node_sched_local_t *s, node_proc_t *proc)
 	stack->back = &s->fiber;
 	__atomic_store_n(&proc->last_sched, s->index, __ATOMIC_RELAXED);
 	s->running = stack;
-	set_ctx(node, s, proc, NODE_CTX_PROCESS);
+	s->ctx->proc = proc;
+	s->ctx->tag = NODE_CTX_PROCESS;
 	node_switch_to(&s->fiber, &stack->fiber);
-	set_ctx(node, s, NULL, NODE_CTX_SCHED);
+	s->ctx->proc = NULL;
+	s->ctx->tag = NODE_CTX_SCHED;
 	finish(s, proc, stack);
 }
 
@@ -378,7 +381,7 @@ static void *thread_main(void *arg)
 {
 	node_sched_local_t *s = arg;
 	node_switch_init_thread(&s->fiber);
-	set_ctx(s->all->node, s, NULL, NODE_CTX_SCHED);
+	set_ctx(s->all->node, s);
 	s->woken_ns = node_clock_now(s->all->node);
 	while (!__atomic_load_n(&s->all->stopping, __ATOMIC_RELAXED)) {
 		if (s->tick % CLOCK_EVERY == 0)
@@ -392,7 +395,7 @@ static void *thread_main(void *arg)
 		run(s, proc);
 	}
 	node_msg_drop_cache();
-	set_ctx(NULL, NULL, NULL, NODE_CTX_NONE);
+	set_ctx(NULL, NULL);
 	return NULL;
 }
 
@@ -404,7 +407,7 @@ uint64_t node_sched_drive(node_t *node, uint64_t max_turns)
 	node_ctx_t saved = *node_ctx_borrow();
 	uint64_t turns = 0;
 	node_switch_init_thread(&s->fiber);
-	set_ctx(node, s, NULL, NODE_CTX_SCHED);
+	set_ctx(node, s);
 	while (turns < max_turns) {
 		fire_timers(s);
 		node_proc_t *proc = next_ready(s);
@@ -413,7 +416,11 @@ uint64_t node_sched_drive(node_t *node, uint64_t max_turns)
 		run(s, proc);
 		turns++;
 	}
-	set_ctx(saved.node, saved.sched, saved.proc, saved.tag);
+	node_ctx_t *ctx = node_ctx_borrow();
+	ctx->node = saved.node;
+	ctx->sched = saved.sched;
+	ctx->proc = saved.proc;
+	ctx->tag = saved.tag;
 	return turns;
 }
 
