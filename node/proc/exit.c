@@ -158,7 +158,6 @@ void node_proc_die(node_proc_t *proc)
 	if (proc->exit_reason == NULL)
 		proc->exit_reason = node_msg_text("normal");
 	report(proc);
-	node->hooks.drop_timers(proc);
 	if (proc->ops->fini != NULL)
 		proc->ops->fini(proc);
 	drop_held(proc);
@@ -170,6 +169,7 @@ void node_proc_die(node_proc_t *proc)
 		proc->name = NULL;
 	}
 	node_proctab_hide(proc);
+	node->hooks.drop_timers(proc); /* hidden first: from now on none is added */
 	proc->turns = id; /* who the signals below are from */
 	node_sig_t *late = node_proctab_take_signals(proc, true);
 	tell_links(proc);

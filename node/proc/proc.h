@@ -73,7 +73,7 @@ struct node_proc {
 	node_reftab_t *held;     /* message pointers that the module holds -> aux: count */
 	node_sig_t *current;     /* the call, cast or message that is being handled */
 	node_call_slot_t *slot;  /* the call we wait for */
-	void *timers;            /* of sched: own pending timers */
+	void *timers;            /* of sched: pending timers for it, under the timers' lock */
 	dream_msg_t *exit_reason;
 	dream_msg_t *last_reason; /* dream_reason_borrow() */
 	char *name;               /* registered, or NULL; also in node->names */
@@ -141,7 +141,7 @@ typedef struct node_spawn {
  *  Thread    [process] of the parent, or [any] without one */
 int node_proc_spawn(node_t *node, const node_spawn_t *how, dream_pid_t *ret_pid);
 
-/** The end of a process, in the order of EXIT-4: timers, name, table, links, monitors, callers, queue, memory. [sched] */
+/** The end of a process, in the order of EXIT-4: name, table, timers, links, monitors, callers, queue, memory. [sched] */
 void node_proc_die(node_proc_t *proc);
 
 /** Ends the calling process with @reason (taken; NULL for normal). Does not return. [process] */

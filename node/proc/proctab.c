@@ -134,7 +134,6 @@ static void reset(node_proc_t *proc)
 	proc->stack = NULL;
 	proc->current = NULL;
 	proc->slot = NULL;
-	proc->timers = NULL;
 	proc->exit_reason = proc->last_reason = NULL;
 	proc->name = NULL;
 	__atomic_store_n(&proc->gen, NULL, __ATOMIC_RELEASE);

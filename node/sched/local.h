@@ -80,6 +80,8 @@ bool node_sched_look_around(node_sched_local_t *s);
 /* timer.c */
 int node_timers_open(node_sched_t *all);
 void node_timers_close(node_sched_t *all);
+/** Cancels the timers whose destination @proc is; it is hidden already. [sched] */
+void node_timers_drop(node_proc_t *proc);
 
 DREAM_END_DECLS
 #endif

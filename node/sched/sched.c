@@ -328,11 +328,6 @@ void node_sched_yield(node_proc_t *proc)
 	go_back(NODE_STACK_YIELD, NODE_FOREVER);
 }
 
-static void drop_timers(node_proc_t *proc)
-{
-	(void) proc;
-}
-
 /* ---- the loop of a scheduler ---- */
 
 static void fire_timers(node_sched_local_t *s)
@@ -465,7 +460,7 @@ int node_sched_open(node_t *node, const node_sched_options_t *options)
 	node->hooks.wake = wake_proc;
 	node->hooks.block = block;
 	node->hooks.leave = leave;
-	node->hooks.drop_timers = drop_timers;
+	node->hooks.drop_timers = node_timers_drop;
 	return DREAM_OK;
 }
 

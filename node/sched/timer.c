@@ -11,6 +11,9 @@ typedef struct node_timer {
 	node_t *node;
 	node_sig_t *sig;
 	char *name; /* resolved when it expires */
+	node_proc_t *owner; /* whose end ends it (TMR-1): the destination; NULL for a name */
+	struct node_timer *next; /* of the same owner; under the lock */
+	struct node_timer *prev;
 	uint64_t ref;
 	int64_t deadline_ns;
 } node_timer_t;
@@ -53,6 +56,38 @@ void node_timers_close(node_sched_t *all)
 	g_free(all->timers);
 }
 
+/* ---- the timers of one process; with the lock held ---- */
+
+/* The id is looked at under the lock: a process that ends is hidden first and then drops its timers under the lock, so
+ * none is added behind its back. */
+static void add_to_owner(node_t *node, node_timer_t *timer)
+{
+	dream_pid_t to = timer->sig->to;
+	bool here = timer->name == NULL && to.node == 0 && to.creation == node->creation;
+	timer->owner = here ? node_proctab_find(node, to.id) : NULL;
+	if (timer->owner == NULL)
+		return;
+	timer->next = timer->owner->timers;
+	if (timer->next != NULL)
+		timer->next->prev = timer;
+	timer->owner->timers = timer;
+}
+
+static void take_from_owner(node_timer_t *timer)
+{
+	if (timer->owner == NULL)
+		return;
+	if (timer->prev != NULL)
+		timer->prev->next = timer->next;
+	else
+		timer->owner->timers = timer->next;
+	if (timer->next != NULL)
+		timer->next->prev = timer->prev;
+	timer->owner = NULL;
+}
+
+/* ---- expiry ---- */
+
 static void fire(void *data)
 {
 	node_timer_t *timer = data;
@@ -60,6 +95,7 @@ static void fire(void *data)
 	struct node_timers *timers = node->sched->timers;
 	pthread_mutex_lock(&timers->lock);
 	g_hash_table_remove(timers->by_ref, &timer->ref);
+	take_from_owner(timer);
 	pthread_mutex_unlock(&timers->lock);
 	node_sig_t *sig = timer->sig;
 	timer->sig = NULL;
@@ -108,6 +144,7 @@ int node_timer_start_take(node_t *node, node_sig_t *sig, const char *name, int64
 	struct node_timers *timers = node->sched->timers;
 	pthread_mutex_lock(&timers->lock);
 	g_hash_table_insert(timers->by_ref, &timer->ref, timer);
+	add_to_owner(node, timer);
 	node_wheel_add(&s->wheel, &timer->entry, timer->deadline_ns);
 	pthread_mutex_unlock(&timers->lock);
 	if (foreign)
@@ -122,14 +159,37 @@ int64_t node_timer_cancel(node_t *node, uint64_t ref)
 	node_timer_t *timer = g_hash_table_lookup(timers->by_ref, &ref);
 	/* Found but no longer armed: it is about to deliver and frees itself. */
 	bool ours = timer != NULL && node_wheel_cancel(&timer->entry);
-	if (ours)
+	if (ours) {
 		g_hash_table_remove(timers->by_ref, &ref);
+		take_from_owner(timer);
+	}
 	pthread_mutex_unlock(&timers->lock);
 	if (!ours)
 		return DREAM_ENOENT;
 	int64_t left_ns = timer->deadline_ns - node_clock_now(node);
 	free_timer(timer);
 	return left_ns > 0 ? left_ns / NODE_MS : 0;
+}
+
+/* One at a time, letting go of the lock in between: a process with 100,000 timers must not stop the others (TMR-5).
+ * One that is firing just now takes itself out. */
+void node_timers_drop(node_proc_t *proc)
+{
+	struct node_timers *timers = proc->node->sched->timers;
+	for (;;) {
+		pthread_mutex_lock(&timers->lock);
+		node_timer_t *timer = proc->timers;
+		bool ours = timer != NULL && node_wheel_cancel(&timer->entry);
+		if (timer != NULL)
+			take_from_owner(timer);
+		if (ours)
+			g_hash_table_remove(timers->by_ref, &timer->ref);
+		pthread_mutex_unlock(&timers->lock);
+		if (ours)
+			free_timer(timer);
+		if (timer == NULL)
+			return;
+	}
 }
 
 uint32_t node_timer_count(node_t *node)

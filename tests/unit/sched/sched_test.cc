@@ -308,6 +308,34 @@ TEST(Timer, DeadDestinationIsSilent) // TMR-1
 	EXPECT_EQ(node_timer_count(node), 0u);
 }
 
+TEST(Timer, EndOfTheDestinationEndsItsTimersAtOnce) // TMR-1, TMR-5
+{
+	SimNode node;
+	dream_pid_t pid = node.go([](node_proc_t *proc) { wait_forever(proc); });
+	dream_pid_t other = node.go([](node_proc_t *proc) { wait_forever(proc); });
+	for (int i = 0; i < 100; i++)
+		ASSERT_EQ(node_timer_start_take(node, message(pid, "1"), nullptr, 1000 + i, nullptr), DREAM_OK);
+	ASSERT_EQ(node_timer_start_take(node, message(other, "1"), nullptr, 1000, nullptr), DREAM_OK);
+	exit_signal(node, nullptr, pid, "\"kill\"");
+	node.run();
+	EXPECT_EQ(node_timer_count(node), 1u);
+}
+
+TEST(Timer, OfANameOutlivesTheProcessThatHadIt) // TMR-1
+{
+	SimNode node;
+	Spawn how;
+	how.name = "named";
+	dream_pid_t pid = node.go([](node_proc_t *proc) { wait_forever(proc); }, how);
+	ASSERT_EQ(node_timer_start_take(node, message(pid, "1"), "named", 50, nullptr), DREAM_OK);
+	exit_signal(node, nullptr, pid, "\"kill\"");
+	node.run();
+	std::string got;
+	node.go([&](node_proc_t *proc) { got = receive(proc, 100); }, how);
+	node.advance(60);
+	EXPECT_EQ(got, "1");
+}
+
 TEST(Timer, CancelTellsWhatWasLeftAndThenItNeverComes) // TMR-2
 {
 	SimNode node;
