@@ -118,7 +118,7 @@ void node_proctab_publish(node_proc_t *proc, uint64_t id)
 
 void node_proctab_hide(node_proc_t *proc)
 {
-	__atomic_store_n(&proc->id, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&proc->id, 0, __ATOMIC_SEQ_CST); /* see add_to_owner() in sched/timer.c */
 }
 
 /* Everything a later process finds must be as in a new slot; what senders may look at meanwhile is cleared by

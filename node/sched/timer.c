@@ -58,8 +58,26 @@ void node_timers_close(node_sched_t *all)
 
 /* ---- the timers of one process; with the lock held ---- */
 
-/* The id is looked at under the lock: a process that ends is hidden first and then drops its timers under the lock, so
- * none is added behind its back. */
+static void set_first(node_proc_t *owner, node_timer_t *timer)
+{
+	__atomic_store_n(&owner->timers, timer, __ATOMIC_SEQ_CST);
+}
+
+static void take_from_owner(node_timer_t *timer)
+{
+	if (timer->owner == NULL)
+		return;
+	if (timer->prev != NULL)
+		timer->prev->next = timer->next;
+	else
+		set_first(timer->owner, timer->next);
+	if (timer->next != NULL)
+		timer->next->prev = timer->prev;
+	timer->owner = NULL;
+}
+
+/* A process that ends is hidden first and looks for timers then; we add first and look for the process then, all of it in
+ * sequentially consistent order: one of us sees the other. */
 static void add_to_owner(node_t *node, node_timer_t *timer)
 {
 	dream_pid_t to = timer->sig->to;
@@ -70,20 +88,9 @@ static void add_to_owner(node_t *node, node_timer_t *timer)
 	timer->next = timer->owner->timers;
 	if (timer->next != NULL)
 		timer->next->prev = timer;
-	timer->owner->timers = timer;
-}
-
-static void take_from_owner(node_timer_t *timer)
-{
-	if (timer->owner == NULL)
-		return;
-	if (timer->prev != NULL)
-		timer->prev->next = timer->next;
-	else
-		timer->owner->timers = timer->next;
-	if (timer->next != NULL)
-		timer->next->prev = timer->prev;
-	timer->owner = NULL;
+	set_first(timer->owner, timer);
+	if (__atomic_load_n(&timer->owner->id, __ATOMIC_SEQ_CST) != to.id)
+		take_from_owner(timer);
 }
 
 /* ---- expiry ---- */
@@ -175,8 +182,8 @@ int64_t node_timer_cancel(node_t *node, uint64_t ref)
  * One that is firing just now takes itself out. */
 void node_timers_drop(node_proc_t *proc)
 {
-	struct node_timers *timers = proc->node->sched->timers;
-	for (;;) {
+	while (__atomic_load_n(&proc->timers, __ATOMIC_SEQ_CST) != NULL) {
+		struct node_timers *timers = proc->node->sched->timers;
 		pthread_mutex_lock(&timers->lock);
 		node_timer_t *timer = proc->timers;
 		bool ours = timer != NULL && node_wheel_cancel(&timer->entry);
@@ -187,8 +194,6 @@ void node_timers_drop(node_proc_t *proc)
 		pthread_mutex_unlock(&timers->lock);
 		if (ours)
 			free_timer(timer);
-		if (timer == NULL)
-			return;
 	}
 }
 
