@@ -66,12 +66,15 @@ static GPtrArray *split(const char *text, bool first_is_torn)
 	return lines;
 }
 
-/* Best effort: a file that stays long is read the same way next time. */
+/* Best effort: a file that stays long is read the same way next time. GLib 2.84 gives the new file the old one's mode
+ * and not the one that it is told, so the old one is closed to others first. */
 static void shorten(const char *path, const GPtrArray *lines)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
 	for (guint i = 0; i < lines->len; i++)
 		g_string_append_printf(text, "%s\n", (const char *) lines->pdata[i]);
+	if (chmod(path, 0600) != 0)
+		return;
 	g_file_set_contents_full(
 		path, text->str, (gssize) text->len, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL);
 }
