@@ -185,6 +185,8 @@ std::string base_config(const std::string &certs)
 Daemon::Daemon(const std::string &config)
 {
 	configure(config);
+	// A node that is killed leaves its copies of modules behind; these go with the test.
+	setenv("XDG_RUNTIME_DIR", scratch_.path(".").c_str(), 1);
 	int ready[2];
 	if (pipe2(ready, O_CLOEXEC) < 0)
 		return;
