@@ -135,19 +135,24 @@ static int send_call(node_peer_t *peer, uint32_t lane, const node_sig_t *sig)
 }
 
 /* To whom the call went, however the cancellation is addressed. */
+static int cancel_call(node_peer_t *peer, uint32_t lane, const node_remote_call_t *call, uint64_t ref)
+{
+	node_frame_t f = {.type = call->name != NULL ? NODE_FRAME_CANCEL_NAME : NODE_FRAME_CANCEL,
+		.ref = ref,
+		.from = call->caller,
+		.to = call->to.id,
+		.to_creation = call->to.creation,
+		.text = call->name,
+		.text_size = call->name != NULL ? strlen(call->name) : 0};
+	return node_frame_send(peer->carrier, lane, &f, NODE_CARRIER_EXEMPT);
+}
+
 static int send_cancel(node_peer_t *peer, uint32_t lane, const node_sig_t *sig)
 {
 	node_remote_call_t *call = forget_call(peer, sig->ref);
 	if (call == NULL)
 		return DREAM_OK;
-	node_frame_t f = {.type = call->name != NULL ? NODE_FRAME_CANCEL_NAME : NODE_FRAME_CANCEL,
-		.ref = sig->ref,
-		.from = sig->from.id,
-		.to = call->to.id,
-		.to_creation = call->to.creation,
-		.text = call->name,
-		.text_size = call->name != NULL ? strlen(call->name) : 0};
-	int r = node_frame_send(peer->carrier, lane, &f, NODE_CARRIER_EXEMPT);
+	int r = cancel_call(peer, lane, call, sig->ref);
 	node_remote_call_free(call);
 	return r;
 }
@@ -303,6 +308,8 @@ static int on_reply(node_peer_t *peer, const node_frame_t *f, node_diag_t *diag)
 	dream_pid_t caller = {call->caller, node->creation, 0},
 		    from = {f->from, peer->creation, peer->number};
 	answer_local(node, &caller, from, f->ref, f->code, msg);
+	if (f->from == 0 && f->code >= 0) /* another process answered by value: the server still holds the call */
+		(void) cancel_call(peer, node_frame_lane(call->caller), call, f->ref);
 	node_remote_call_free(call);
 	return DREAM_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "otp/server.h"
+#include "proc/handle.h"
 
 static const dream_pid_t nobody = {0, 0, 0};
 
@@ -130,6 +131,8 @@ static int run_call(node_proc_t *proc, node_sig_t *sig, int64_t timeout_ms, drea
 		cancel(proc, to, slot.ref);
 		return node_proc_fail(proc, DREAM_ETIMEDOUT, "timeout");
 	}
+	if (slot.from.id == 0) /* the server still holds the call that another answered for it */
+		cancel(proc, to, slot.ref);
 	if (slot.code < 0)
 		return node_proc_fail_take(proc, slot.code, slot.msg);
 	*ret_reply = slot.msg != NULL ? slot.msg : node_msg_copy_null();
@@ -290,9 +293,15 @@ static dream_msg_t *accept(node_proc_t *proc, node_sig_t *sig)
 	return msg;
 }
 
-static bool answer_system(node_proc_t *proc, node_sig_t **at, node_sig_t *before)
+/* What waits among the messages and is none. True: it is dealt with, and *at is the next. */
+static bool settle(node_proc_t *proc, node_sig_t **at, node_sig_t *before)
 {
 	node_sig_t *sig = *at;
+	if (sig->kind == NODE_SIG_CANCEL && node_server_of(proc) == NULL) {
+		unlink_sig(proc, at, before);
+		node_handle_late_cancel_take(proc, sig);
+		return true;
+	}
 	/* A server that receives inside a callback answers system requests when the callback is over (SYS-1). */
 	if (sig->kind == NODE_SIG_SYS && node_server_of(proc) == NULL) {
 		unlink_sig(proc, at, before);
@@ -302,6 +311,12 @@ static bool answer_system(node_proc_t *proc, node_sig_t **at, node_sig_t *before
 	return false;
 }
 
+static bool is_message(const node_sig_t *sig)
+{
+	return sig->kind != NODE_SIG_SYS && sig->kind != NODE_SIG_TIMER && sig->kind != NODE_SIG_REPLY &&
+		sig->kind != NODE_SIG_CANCEL;
+}
+
 /* One pass over what was not seen before; *ret_pos remembers where the next pass starts. */
 static dream_msg_t *scan(node_proc_t *proc, int32_t (*match)(void *arg, const dream_msg_t *msg), void *arg,
 	node_sig_t **seen)
@@ -309,10 +324,10 @@ static dream_msg_t *scan(node_proc_t *proc, int32_t (*match)(void *arg, const dr
 	node_sig_t *before = *seen;
 	node_sig_t **at = before != NULL ? &before->next : &proc->inbox;
 	while (*at != NULL) {
-		if (answer_system(proc, at, before))
+		if (settle(proc, at, before))
 			continue;
 		node_sig_t *sig = *at;
-		if (sig->kind == NODE_SIG_SYS || sig->kind == NODE_SIG_TIMER || sig->kind == NODE_SIG_REPLY) {
+		if (!is_message(sig)) {
 			before = sig;
 			at = &sig->next;
 			continue;

@@ -224,7 +224,7 @@ static node_child_t *child_of(const node_sup_t *sup, dream_pid_t pid)
 
 static int on_exit_sig(node_proc_t *proc, node_sup_t *sup, node_sig_t *sig)
 {
-	if (dream_pid_equal(sig->from, proc->parent)) /* SUP-12 */
+	if (node_proc_is_parent(proc, sig->from)) /* SUP-12 */
 		return end_take(proc, sup, node_sig_steal_msg(sig));
 	node_child_t *child = child_of(sup, sig->from);
 	int r = NODE_RUN_IDLE;

@@ -146,16 +146,34 @@ static void on_reply(node_proc_t *proc, node_sig_t *sig)
 	}
 	slot->done = true;
 	slot->code = sig->code;
+	slot->from = sig->from;
 	slot->msg = node_sig_steal_msg(sig);
 }
 
+static bool drop_call(node_proc_t *proc, const node_sig_t *cancel)
+{
+	node_refent_t *call = node_reftab_find(proc->calls, cancel->ref, &cancel->from);
+	if (call == NULL)
+		return false;
+	node_sig_free(call->data);
+	node_reftab_remove(proc->calls, call);
+	return true;
+}
+
+/* The call itself may still wait in the inbox, or be the one that is handled just now: then the cancellation waits
+ * behind it, since looking for it would cost an overloaded server a walk through its queue for each. */
 static void on_cancel(node_proc_t *proc, node_sig_t *sig)
 {
-	node_refent_t *call = node_reftab_find(proc->calls, sig->ref, &sig->from);
-	if (call != NULL) {
-		node_sig_free(call->data);
-		node_reftab_remove(proc->calls, call);
-	}
+	bool before_it = proc->inbox != NULL || proc->current != NULL;
+	if (drop_call(proc, sig) || !before_it)
+		node_sig_free(sig);
+	else
+		append(proc, sig);
+}
+
+void node_handle_late_cancel_take(node_proc_t *proc, node_sig_t *sig)
+{
+	(void) drop_call(proc, sig);
 	node_sig_free(sig);
 }
 

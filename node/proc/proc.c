@@ -91,13 +91,15 @@ int node_proc_spawn(node_t *node, const node_spawn_t *how, dream_pid_t *ret_pid)
 		node_reftab_clear(&proc->calls);
 		return fail_spawn(proc, id, how, r);
 	}
-	proc->ops = how->ops;
+	__atomic_store_n(&proc->ops, how->ops, __ATOMIC_RELAXED);
 	proc->self = how->self;
 	__atomic_store_n(&proc->gen, how->gen, __ATOMIC_RELEASE);
 	__atomic_store_n(&proc->label, how->label, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->app, how->app != NULL || how->parent == NULL ? how->app : how->parent->app,
 		__ATOMIC_RELAXED);
-	__atomic_store_n(&proc->flags, how->flags | (how->start != NULL ? NODE_PROC_STARTING : 0), __ATOMIC_RELAXED);
+	uint32_t flags = how->flags | (how->start != NULL ? NODE_PROC_STARTING : 0) |
+		(how->parent != NULL && how->link ? NODE_PROC_CHILD : 0);
+	__atomic_store_n(&proc->flags, flags, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->run_state, NODE_PROC_READY, __ATOMIC_RELAXED);
 	node_proctab_publish(proc, id);
 	if (ret_pid != NULL)
@@ -169,19 +171,32 @@ void node_proc_bounce_take(node_t *node, node_sig_t *sig, const char *reason)
 
 /* ---- receiving ---- */
 
-node_sig_t *node_proc_next_take(node_proc_t *proc)
+static node_sig_t *pop_inbox(node_proc_t *proc)
 {
-	if (proc->inbox == NULL || __atomic_load_n(&proc->outer, __ATOMIC_RELAXED) != NULL)
-		node_proc_drain(proc);
 	node_sig_t *sig = proc->inbox;
-	if (sig == NULL || node_proc_exiting(proc))
-		return NULL;
 	proc->inbox = sig->next;
 	if (proc->inbox == NULL)
 		proc->inbox_last = NULL;
 	__atomic_store_n(&proc->n_inbox, proc->n_inbox - 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&proc->turns, proc->turns + 1, __ATOMIC_RELAXED);
 	return sig;
+}
+
+node_sig_t *node_proc_next_take(node_proc_t *proc)
+{
+	if (proc->inbox == NULL || __atomic_load_n(&proc->outer, __ATOMIC_RELAXED) != NULL)
+		node_proc_drain(proc);
+	if (node_proc_exiting(proc))
+		return NULL;
+	while (proc->inbox != NULL) {
+		node_sig_t *sig = pop_inbox(proc);
+		if (sig->kind == NODE_SIG_CANCEL) {
+			node_handle_late_cancel_take(proc, sig);
+			continue;
+		}
+		__atomic_store_n(&proc->turns, proc->turns + 1, __ATOMIC_RELAXED);
+		return sig;
+	}
+	return NULL;
 }
 
 int node_proc_wait(node_proc_t *proc, int64_t deadline_ns)

@@ -28,6 +28,7 @@ typedef struct node_proc node_proc_t;
 #define NODE_PROC_STARTING 16u /* has not acknowledged its start */
 #define NODE_PROC_STOPPING 32u /* in terminate */
 #define NODE_PROC_PLAIN 64u    /* a function of a module, without a behaviour: cannot change code */
+#define NODE_PROC_CHILD 128u   /* was linked to its parent at its start, whose exit it obeys (GS-17) */
 
 /* What a run of a process says to its scheduler. */
 #define NODE_RUN_IDLE 0  /* nothing left to do: the stack is free */
@@ -48,6 +49,7 @@ typedef struct node_call_slot {
 	uint64_t ref;
 	bool done;
 	int32_t code;
+	dream_pid_t from; /* who answered; id 0: by value (GS-11), so that who was called may not know */
 	dream_msg_t *msg;
 } node_call_slot_t;
 
@@ -160,6 +162,14 @@ static inline bool node_proc_exiting(const node_proc_t *proc)
 }
 
 void node_proc_set_flag(node_proc_t *proc, uint32_t flag, bool on);
+
+/** Whether an exit signal from @from is the parent's, which ends a behaviour though it traps exits: only of one that was
+ *  linked to its parent at the start (GS-17, SUP-12). [process] */
+static inline bool node_proc_is_parent(const node_proc_t *proc, dream_pid_t from)
+{
+	return (__atomic_load_n(&proc->flags, __ATOMIC_RELAXED) & NODE_PROC_CHILD) != 0 &&
+		dream_pid_equal(from, proc->parent);
+}
 
 /** True for normal, shutdown and ["shutdown", _] (EXIT-6). NULL is normal. [any] */
 bool node_proc_reason_is_normal_class(const dream_msg_t *reason);

@@ -128,7 +128,7 @@ static void reset(node_proc_t *proc)
 	__atomic_store_n(&proc->flags, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->n_inbox, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->label, NULL, __ATOMIC_RELAXED);
-	proc->ops = NULL;
+	__atomic_store_n(&proc->ops, NULL, __ATOMIC_RELAXED);
 	proc->self = NULL;
 	proc->inbox = proc->inbox_last = NULL;
 	proc->stack = NULL;
