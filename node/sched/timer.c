@@ -77,20 +77,22 @@ static void take_from_owner(node_timer_t *timer)
 }
 
 /* A process that ends is hidden first and looks for timers then; we add first and look for the process then, all of it in
- * sequentially consistent order: one of us sees the other. */
-static void add_to_owner(node_t *node, node_timer_t *timer)
+ * sequentially consistent order: one of us sees the other. False: it has ended, so the timer need not be. */
+static bool add_to_owner(node_t *node, node_timer_t *timer)
 {
 	dream_pid_t to = timer->sig->to;
 	bool here = timer->name == NULL && to.node == 0 && to.creation == node->creation;
 	timer->owner = here ? node_proctab_find(node, to.id) : NULL;
 	if (timer->owner == NULL)
-		return;
+		return !here;
 	timer->next = timer->owner->timers;
 	if (timer->next != NULL)
 		timer->next->prev = timer;
 	set_first(timer->owner, timer);
-	if (__atomic_load_n(&timer->owner->id, __ATOMIC_SEQ_CST) != to.id)
-		take_from_owner(timer);
+	if (__atomic_load_n(&timer->owner->id, __ATOMIC_SEQ_CST) == to.id)
+		return true;
+	take_from_owner(timer);
+	return false;
 }
 
 /* ---- expiry ---- */
@@ -150,11 +152,15 @@ int node_timer_start_take(node_t *node, node_sig_t *sig, const char *name, int64
 	node_sched_local_t *s = wheel_owner(node, &foreign);
 	struct node_timers *timers = node->sched->timers;
 	pthread_mutex_lock(&timers->lock);
-	g_hash_table_insert(timers->by_ref, &timer->ref, timer);
-	add_to_owner(node, timer);
-	node_wheel_add(&s->wheel, &timer->entry, timer->deadline_ns);
+	bool wanted = add_to_owner(node, timer);
+	if (wanted) {
+		g_hash_table_insert(timers->by_ref, &timer->ref, timer);
+		node_wheel_add(&s->wheel, &timer->entry, timer->deadline_ns);
+	}
 	pthread_mutex_unlock(&timers->lock);
-	if (foreign)
+	if (!wanted)
+		free_timer(timer);
+	else if (foreign)
 		node_idle_wake(s);
 	return DREAM_OK;
 }
