@@ -112,9 +112,11 @@ int node_change_check(node_proc_t *proc, node_server_t *server, const node_gen_t
 	const node_kind_t *to = kind_in(server, gen, diag);
 	if (to == NULL)
 		return DREAM_ECODECHANGE;
-	struct node_heap_block *mark = node_heap_mark(proc);
+	void *fence = node_heap_fence(proc);
+	if (fence == NULL)
+		return node_diag_set(diag, DREAM_ENOMEM, "out of memory");
 	int r = carry(proc, server, server->kind, to, &state, diag);
-	node_heap_release_since(proc, mark);
+	node_heap_release_fence(proc, fence);
 	return r;
 }
 
@@ -136,12 +138,15 @@ int node_change_over(node_proc_t *proc, node_server_t *server, node_diag_t *diag
 	if (to == NULL)
 		return DREAM_ECODECHANGE;
 	void *state;
-	struct node_heap_block *mark = node_heap_mark(proc);
+	void *fence = node_heap_fence(proc);
+	if (fence == NULL)
+		return node_diag_set(diag, DREAM_ENOMEM, "out of memory");
 	int r = carry(proc, server, server->kind, to, &state, diag);
 	if (r < 0) {
-		node_heap_release_since(proc, mark);
+		node_heap_release_fence(proc, fence);
 		return r;
 	}
+	node_heap_keep_fence(proc, fence);
 	server->old_kind = server->kind;
 	server->old_state = server->state;
 	(void) node_code_ref(to->gen);

@@ -100,6 +100,24 @@ void node_heap_release_since(node_proc_t *proc, block_t *mark)
 		node_heap_free(proc, proc->heap + 1);
 }
 
+#define FENCE_BYTES 16u
+
+void *node_heap_fence(node_proc_t *proc)
+{
+	return node_heap_alloc(proc, FENCE_BYTES);
+}
+
+void node_heap_release_fence(node_proc_t *proc, void *fence)
+{
+	node_heap_release_since(proc, block_of(proc, fence));
+	node_heap_free(proc, fence);
+}
+
+void node_heap_keep_fence(node_proc_t *proc, void *fence)
+{
+	node_heap_free(proc, fence);
+}
+
 void node_heap_fini(node_proc_t *proc)
 {
 	block_t *block = proc->heap;

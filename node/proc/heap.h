@@ -18,6 +18,14 @@ struct node_heap_block *node_heap_mark(const node_proc_t *proc);
 /** Frees every block allocated since @mark; none from before may have been freed meanwhile. [process] */
 void node_heap_release_since(node_proc_t *proc, struct node_heap_block *mark);
 
+/** The same across code of a module, which may free what it likes: the mark is a block of its own, of which only the
+ *  caller knows. NULL: out of memory. Give it back with one of the next two. [process] */
+void *node_heap_fence(node_proc_t *proc);
+/** Frees every block allocated since @fence that is still there, and @fence. [process] */
+void node_heap_release_fence(node_proc_t *proc, void *fence);
+/** Frees @fence alone. [process] */
+void node_heap_keep_fence(node_proc_t *proc, void *fence);
+
 /** Frees everything. [sched] */
 void node_heap_fini(node_proc_t *proc);
 

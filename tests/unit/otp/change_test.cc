@@ -178,3 +178,21 @@ TEST(CodeChange, ServerStartedOnTheNewerCodeCannotGoBack)
 		EXPECT_FALSE(u.node.alive(pid)) << "its supervisor starts it anew";
 	});
 }
+
+TEST(CodeChange, CheckThatReleasesOlderMemoryCostsNoOther) // the mark was gone, and with it the whole heap
+{
+	Upgrade u;
+	Script script;
+	void *kept = nullptr, *newest = nullptr;
+	script.on_init = [&] {
+		kept = dream_alloc(16);
+		newest = dream_alloc(32);
+		return DREAM_OK;
+	};
+	script.on_code_change = [&](uint32_t) { return dream_free(newest), DREAM_OK; };
+	u.client([&](node_proc_t *proc) {
+		dream_pid_t pid = start(proc, script);
+		EXPECT_EQ(sys(proc, pid, NODE_SYS_UPGRADE_CHECK, u.two), "null");
+		EXPECT_EQ(node_proctab_find(u.node, pid.id)->heap_bytes, 16u);
+	});
+}
