@@ -260,6 +260,7 @@ static int host_exit_signal(dream_pid_t pid, const dream_msg_t *reason)
 
 static void host_exit_self(const dream_msg_t *reason)
 {
+	node_server_on_exit_self(me());
 	node_proc_exit_take(me(), node_msg_ref(reason));
 }
 

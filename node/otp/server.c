@@ -31,11 +31,33 @@ void node_server_free(node_server_t *server)
 	if (server == NULL)
 		return;
 	node_msg_unref(server->args);
+	node_msg_unref(server->last_reply);
 	node_msg_unref(server->next_continue);
 	node_msg_unref(server->next_reason);
 	if (server->old_kind != NULL)
 		node_code_unref(server->old_kind->gen);
 	node_mem_free(server);
+}
+
+static void send_last_reply(node_proc_t *proc, node_server_t *server)
+{
+	node_sig_t *call = proc->current;
+	dream_msg_t *reply = server->last_reply;
+	if (reply == NULL)
+		return;
+	server->last_reply = NULL;
+	proc->current = NULL;
+	if (call != NULL)
+		node_proc_answer_take(proc->node, call, DREAM_OK, reply);
+	else
+		node_msg_unref(reply);
+}
+
+void node_server_on_exit_self(node_proc_t *proc)
+{
+	node_server_t *server = node_server_of(proc);
+	if (server != NULL)
+		send_last_reply(proc, server);
 }
 
 static void fini(node_proc_t *proc)
@@ -73,6 +95,8 @@ static dream_msg_t *take_reason(node_server_t *server, int32_t code)
  * what we still hold then is noted in the process. */
 static void terminate(node_proc_t *proc, node_server_t *server, dream_msg_t *reason)
 {
+	if (node_proc_exiting(proc)) /* killed while the callback ran */
+		return;
 	bool noted = reason != NULL && node_proc_hold(proc, reason) == DREAM_OK;
 	node_callback_terminate(proc, server, reason);
 	if (noted)
@@ -165,6 +189,7 @@ static int run_init(node_proc_t *proc, node_server_t *server)
 
 static int answer_diag(node_proc_t *proc, node_sig_t *sig, int r, const node_diag_t *diag)
 {
+	proc->current = NULL;
 	node_proc_answer_take(proc->node, sig, r, r < 0 ? node_msg_text(diag->text) : NULL);
 	return NODE_RUN_IDLE;
 }
@@ -192,8 +217,10 @@ static int on_sys(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
 	case NODE_SYS_TERMINATE:
 		return on_terminate(proc, server, sig);
 	case NODE_SYS_UPGRADE_CHECK:
+		proc->current = sig; /* answered also if code_change does not come back */
 		return answer_diag(proc, sig, node_change_check(proc, server, sig->data, &diag), &diag);
 	case NODE_SYS_UPGRADE:
+		proc->current = sig;
 		return answer_diag(proc, sig, node_change_over(proc, server, &diag), &diag);
 	case NODE_SYS_UPGRADE_COMMIT:
 		node_change_commit(proc, server);
@@ -217,12 +244,12 @@ static int on_call(node_proc_t *proc, node_server_t *server, node_sig_t *call)
 	proc->current = call;
 	dream_next_t next = node_callback_call(proc, server, call, &reply);
 	if (next == DREAM_NEXT_STOP_REPLY) { /* GS-13: terminate first, then the reply */
-		bool noted = reply != NULL && node_proc_hold(proc, reply) == DREAM_OK;
+		server->last_reply = reply != NULL ? reply : node_msg_copy_null();
 		(void) stop_take(proc, server, take_reason(server, next));
-		if (noted)
-			(void) node_proc_unhold(proc, reply);
+		send_last_reply(proc, server);
+		return NODE_RUN_EXIT;
 	}
-	if ((next == DREAM_NEXT_REPLY || next == DREAM_NEXT_STOP_REPLY) && proc->current != NULL) {
+	if (next == DREAM_NEXT_REPLY && proc->current != NULL) {
 		proc->current = NULL;
 		node_proc_answer_take(proc->node, call, DREAM_OK, reply);
 		reply = NULL;
@@ -230,7 +257,7 @@ static int on_call(node_proc_t *proc, node_server_t *server, node_sig_t *call)
 	node_msg_unref(reply);
 	if (proc->current != NULL && next == DREAM_NEXT_NOREPLY)
 		node_proc_defer_take(proc, proc->current);
-	return next == DREAM_NEXT_STOP_REPLY ? NODE_RUN_EXIT : after(proc, server, next);
+	return after(proc, server, next);
 }
 
 /* While a callback runs its message is proc->current, so that it goes with a process that is killed in the middle. */
@@ -255,7 +282,7 @@ static int on_info_take(node_proc_t *proc, node_server_t *server, dream_msg_t *m
 
 static int on_exit_sig(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
 {
-	if (!dream_pid_equal(sig->from, proc->parent))
+	if (!node_proc_is_parent(proc, sig->from))
 		return on_info_take(proc, server, node_sig_to_msg_take(proc->node, sig));
 	return stop_take(proc, server, node_sig_steal_msg(sig)); /* GS-17 */
 }
@@ -330,9 +357,11 @@ static node_sig_t *next_while_suspended(node_proc_t *proc)
 {
 	node_sig_t *before = NULL;
 	node_proc_drain(proc);
+	if (node_proc_exiting(proc))
+		return NULL;
 	for (node_sig_t **at = &proc->inbox; *at != NULL; before = *at, at = &(*at)->next) {
 		node_sig_t *sig = *at;
-		bool parent_exit = sig->kind == NODE_SIG_EXIT && dream_pid_equal(sig->from, proc->parent);
+		bool parent_exit = sig->kind == NODE_SIG_EXIT && node_proc_is_parent(proc, sig->from);
 		if (sig->kind != NODE_SIG_SYS && !parent_exit)
 			continue;
 		*at = sig->next;

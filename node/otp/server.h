@@ -15,6 +15,7 @@ typedef struct node_server {
 	const node_kind_t *old_kind; /* during an upgrade: where it came from, with a reference on its generation */
 	void *old_state;
 	/* what the running callback asks for */
+	dream_msg_t *last_reply; /* GS-13: to proc->current, sent when terminate is over, unless that is killed */
 	dream_msg_t *next_continue;
 	dream_msg_t *next_reason;
 	int64_t next_timeout_ms; /* negative: none */
@@ -33,6 +34,9 @@ extern const node_proc_ops_t node_server_ops;
 /** A server that has not run init; owned by the process it is spawned with. @args taken. NULL: out of memory. [any] */
 node_server_t *node_server_new_take(const node_kind_t *kind, dream_msg_t *args);
 void node_server_free(node_server_t *server);
+
+/** The caller ends itself inside a callback: in terminate, the reply that was to follow is sent (GS-13). [process] */
+void node_server_on_exit_self(node_proc_t *proc);
 
 /** The server part of the calling process if it is inside a gen_server callback, else NULL. [process] */
 node_server_t *node_server_of(node_proc_t *proc);

@@ -851,3 +851,53 @@ TEST(Sys, PlainProcessRefuses) // SYS-1
 		EXPECT_EQ(sys(proc, pid, NODE_SYS_SUSPEND), error(DREAM_EREQUEST, "\"not a behaviour\""));
 	});
 }
+
+TEST(Suspend, KilledOneHandlesNoRequestAnyMore) // GS-16; terminate ran after the kill
+{
+	SimNode node;
+	node.load();
+	Script script;
+	bool terminated = false;
+	script.on_terminate = [&](const dream_msg_t *) { terminated = true; };
+	client(node, [&](node_proc_t *proc) {
+		dream_pid_t pid = start(proc, script);
+		EXPECT_EQ(sys(proc, pid, NODE_SYS_SUSPEND), "null");
+		exit_signal(node, proc, pid, "\"kill\"");
+		EXPECT_EQ(sys(proc, pid, NODE_SYS_TERMINATE).substr(0, 5), "error");
+	});
+	EXPECT_FALSE(terminated);
+}
+
+TEST(Terminate, ExitOfAStarterThatIsNotLinkedIsAMessage) // GS-17: the parent is who called start_link
+{
+	SimNode node;
+	node.load();
+	Script script;
+	std::string got;
+	dream_pid_t pid = {0, 0, 0};
+	script.on_init = [] { return (void) dream_trap_exit(true), DREAM_OK; };
+	script.on_info = [&](const dream_msg_t *msg) { return got = text(msg), DREAM_NOREPLY; };
+	client(node, [&](node_proc_t *proc) {
+		pid = start(proc, script);
+		exit_signal(node, proc, pid, "\"later\"");
+	});
+	EXPECT_NE(got.find("\"later\""), std::string::npos) << got;
+	EXPECT_TRUE(node.alive(pid));
+}
+
+TEST(Stop, ReplyIsSentThoughTerminateDoesNotReturn) // GS-13
+{
+	SimNode node;
+	node.load();
+	Script script;
+	script.on_call = [](const dream_msg_t *request, dream_msg_t **ret_reply) {
+		(void) echo(request, ret_reply);
+		return DREAM_NEXT_STOP_REPLY;
+	};
+	script.on_terminate = [](const dream_msg_t *) { dream_exit(nullptr); };
+	client(node, [&](node_proc_t *proc) {
+		dream_pid_t pid = start(proc, script);
+		EXPECT_EQ(call(proc, pid, "1"), "1");
+		EXPECT_FALSE(node.alive(pid));
+	});
+}
