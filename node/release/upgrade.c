@@ -257,7 +257,8 @@ static void go_back(upgrade_t *up)
 	round_t round = new_round(up, NODE_SYS_UPGRADE_BACK, NULL);
 	round.diag = &why;
 	round.deadline_ns = node_call_deadline(up->proc->node, NODE_UPGRADE_DEADLINE_MS);
-	if (run_round(&round, is_elsewhere, up->from) < 0)
+	/* All are asked, also who has not left: a straggler may have the request to go over still before it. */
+	if (run_round(&round, runs_module, up->from->name) < 0)
 		node_log(up->proc->node, DREAM_LOG_ERROR, "upgrade of %s: going back: %s", up->from->name, why.text);
 }
 

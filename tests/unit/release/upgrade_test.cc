@@ -269,3 +269,77 @@ TEST_F(Upgrade, BackAndForthManyTimesKeepsTheValueAndTheMemory)
 	EXPECT_EQ(node.call("counter", "\"get\""), "{\"value\": 5}");
 	EXPECT_EQ(proc->heap_bytes, before);
 }
+
+// A code_change that the check did not see fail, and one that is still at it when the time is up.
+class UpgradeBack : public Upgrade {
+protected:
+	void begin()
+	{
+		run_counter();
+		node.go([this](node_proc_t *proc) {
+			result = node_upgrade_module(proc, "counter", second.c_str(), 1000, &report, &diag);
+		});
+		EXPECT_EQ(result, 1);
+	}
+	void order(const char *what)
+	{
+		dream_pid_t server = {0, 0, 0};
+		ASSERT_EQ(node_names_whereis(node, "counter", &server), DREAM_OK);
+		send(node, nullptr, server, what);
+		node.run();
+	}
+	// Every process of the module, the application too, is where it was.
+	void expect_nothing_changed()
+	{
+		uint32_t pos = 0;
+		node_proc_t *proc;
+		EXPECT_EQ(current(), "1.0.0");
+		while ((proc = node_proctab_next(node, &pos)) != nullptr)
+			if (proc->gen != nullptr) {
+				EXPECT_STREQ(proc->gen->vsn, "1.0.0") << proc->label;
+			}
+		EXPECT_EQ(node.call("counter", "[\"add\", {\"by\": 1}]"), "{\"value\": 6}");
+	}
+	const std::string second = DREAM_FIXTURES "/counter_second.so";
+	int result = 1;
+	node_diag_t diag = {};
+	node_upgrade_report_t report = {};
+};
+
+TEST_F(UpgradeBack, FailureAfterTheFlipTakesEverybodyBack)
+{
+	begin();
+	order("\"fail\"");
+	EXPECT_EQ(result, DREAM_ECODECHANGE);
+	EXPECT_NE(strstr(diag.text, "ERANGE"), nullptr) << diag.text;
+	expect_nothing_changed();
+}
+
+// It went over after it had been counted as one that stayed, and was alone in the version that was given up.
+TEST_F(UpgradeBack, StragglerThatArrivesLateGoesBackToo)
+{
+	begin();
+	node.advance(1001);
+	node.advance(NODE_UPGRADE_DEADLINE_MS + 1);
+	EXPECT_EQ(result, DREAM_ETIMEDOUT);
+	order("\"go\"");
+	expect_nothing_changed();
+}
+
+// Its request leaked, and the upgrade waited for it until the deadline.
+TEST_F(UpgradeBack, ProcessKilledInItsCodeChangeIsWaitedForNoLonger)
+{
+	begin();
+	dream_pid_t server = {0, 0, 0};
+	ASSERT_EQ(node_names_whereis(node, "counter", &server), DREAM_OK);
+	exit_signal(node, nullptr, server, "\"kill\"");
+	node.run();
+	EXPECT_EQ(result, DREAM_OK) << diag.text;
+	EXPECT_EQ(current(), "5.0.0");
+}
+
+TEST_F(UpgradeBack, ProcessThatRunsTheUpgradeCanBeClosedInTheMiddle) // the round's table leaked
+{
+	begin();
+	node.close();
+}
