@@ -118,8 +118,6 @@ typedef struct {
 	node_proc_t *proc;
 	node_apps_t *apps;
 	int32_t type;
-	GPtrArray *visiting; /* node_app_t *: the chain of dependencies that led here */
-	GPtrArray *started;  /* in order */
 	node_diag_t *diag;
 } start_t;
 
@@ -129,11 +127,14 @@ static int start_one(start_t *s, node_app_t *app)
 {
 	uint64_t monitor;
 	app->type = s->type;
+	app->given_up = false;
 	set_state(app, NODE_APP_STARTING);
 	int r = node_master_start(s->proc, app, &monitor);
 	if (r < 0) {
 		(void) node_proc_demonitor(s->proc, monitor, true);
 		set_state(app, NODE_APP_LOADED);
+		if (app->given_up)
+			return node_diag_set(s->diag, r, "application %s did not start: it was told to stop meanwhile", app->name);
 		GString *why = g_string_new(NULL);
 		if (s->proc->last_reason != NULL)
 			node_notation_print(why, s->proc->last_reason->data, s->proc->last_reason->size_bytes, 400);
@@ -145,7 +146,7 @@ static int start_one(start_t *s, node_app_t *app)
 	node_msg_unref(app->seen_env);
 	app->seen_env = NULL;
 	(void) node_app_env_map(s->proc->node, app->name, &app->seen_env);
-	g_ptr_array_add(s->started, app);
+	g_ptr_array_add(s->apps->started, app);
 	node_log(s->proc->node, DREAM_LOG_NOTICE, "application %s %s started", app->name, app->gen->vsn);
 	return DREAM_OK;
 }
@@ -154,9 +155,9 @@ static int start_with_depends(start_t *s, node_app_t *app)
 {
 	if (app->state == NODE_APP_RUNNING)
 		return DREAM_OK;
-	if (g_ptr_array_find(s->visiting, app, NULL))
+	if (g_ptr_array_find(s->apps->visiting, app, NULL))
 		return node_diag_set(s->diag, DREAM_ELIMIT, "application %s depends on itself, through others", app->name);
-	g_ptr_array_add(s->visiting, app);
+	g_ptr_array_add(s->apps->visiting, app);
 	const char *const *depends = app->kind->ops.application.depends;
 	for (; depends != NULL && *depends != NULL; depends++) {
 		node_app_t *other = find(s->apps, *depends);
@@ -167,7 +168,7 @@ static int start_with_depends(start_t *s, node_app_t *app)
 		if (r < 0)
 			return r;
 	}
-	g_ptr_array_remove(s->visiting, app);
+	g_ptr_array_remove(s->apps->visiting, app);
 	return start_one(s, app);
 }
 
@@ -178,14 +179,16 @@ static int do_start(node_proc_t *proc, node_apps_t *apps, const char *name, int3
 		return node_diag_set(diag, DREAM_ENOENT, "no application \"%s\" is loaded; 'apps' lists them, 'load FILE' adds one", name);
 	if (app->state == NODE_APP_RUNNING)
 		return node_diag_set(diag, DREAM_EALREADY, "application %s is running", name);
-	start_t s = {proc, apps, type, g_ptr_array_new(), g_ptr_array_new(), diag};
+	if (apps->stopping)
+		return node_diag_set(diag, DREAM_EBUSY, "the node is stopping; start application %s when it is back", name);
+	start_t s = {proc, apps, type, diag};
+	g_ptr_array_set_size(apps->visiting, 0);
+	g_ptr_array_set_size(apps->started, 0);
 	int r = start_with_depends(&s, app);
-	for (guint i = s.started->len; r < 0 && i-- > 0;) { /* APP-3 */
+	for (guint i = apps->started->len; r < 0 && i-- > 0;) { /* APP-3 */
 		node_diag_t ignored;
-		(void) do_stop(proc, s.started->pdata[i], &ignored);
+		(void) do_stop(proc, apps->started->pdata[i], &ignored);
 	}
-	g_ptr_array_unref(s.visiting);
-	g_ptr_array_unref(s.started);
 	return r;
 }
 
@@ -220,6 +223,10 @@ static int stop_named(node_proc_t *proc, node_apps_t *apps, const char *name, no
 	node_app_t *app = find(apps, name);
 	if (app == NULL)
 		return node_diag_set(diag, DREAM_ENOENT, "no application \"%s\" is loaded", name);
+	if (app->given_up) { /* by this very request */
+		app->given_up = false;
+		return DREAM_OK;
+	}
 	if (app->state != NODE_APP_RUNNING)
 		return node_diag_set(diag, DREAM_ENOTSTARTED, "application %s is not running", name);
 	const node_app_t *other = dependent_of(apps, app);
@@ -244,6 +251,7 @@ static int do_stop_all(node_proc_t *proc, node_apps_t *apps, node_diag_t *diag)
 {
 	int r = DREAM_OK;
 	node_app_t *app;
+	apps->stopping = true;
 	while ((app = last_started(apps)) != NULL) { /* APP-8 */
 		int one = do_stop(proc, app, diag);
 		r = one < 0 ? one : r;
@@ -326,11 +334,27 @@ static char *request_text(const node_sig_t *sig, int32_t *ret_number)
 	return g_strndup(text, size);
 }
 
+bool node_app_stop_waits(const node_proc_t *proc, const node_app_t *app)
+{
+	for (const node_sig_t *sig = proc->inbox; sig != NULL; sig = sig->next) {
+		int32_t number;
+		if (sig->kind == NODE_SIG_SYS && sig->code == OP_STOP_ALL)
+			return true;
+		if (sig->kind != NODE_SIG_SYS || sig->code != OP_STOP)
+			continue;
+		g_autofree char *name = request_text(sig, &number);
+		if (strcmp(name, app->name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int serve(node_proc_t *proc, const node_sig_t *sig, node_diag_t *diag)
 {
 	node_apps_t *apps = proc->node->apps;
 	int32_t number = 0;
-	g_autofree char *text = request_text(sig, &number);
+	g_free(apps->request);
+	const char *text = apps->request = request_text(sig, &number);
 	switch (sig->code) {
 	case OP_LOAD:
 		return do_load(apps, text, diag);
@@ -474,6 +498,8 @@ int node_app_open(node_t *node)
 	apps->node = node;
 	pthread_mutex_init(&apps->lock, NULL);
 	apps->apps = g_ptr_array_new();
+	apps->visiting = g_ptr_array_new();
+	apps->started = g_ptr_array_new();
 	apps->config = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_hash_table_unref);
 	node->apps = apps;
 	node_spawn_t spawn = {.ops = &controller_ops, .label = "application_controller", .name = "application_controller",
@@ -494,6 +520,9 @@ void node_app_close(node_t *node)
 		g_free(app);
 	}
 	g_ptr_array_unref(apps->apps);
+	g_ptr_array_unref(apps->visiting);
+	g_ptr_array_unref(apps->started);
+	g_free(apps->request);
 	g_hash_table_unref(apps->config);
 	pthread_mutex_destroy(&apps->lock);
 	g_free(apps);

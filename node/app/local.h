@@ -20,6 +20,7 @@ typedef struct node_app {
 	uint64_t started_seq; /* order of starts */
 	int64_t started_ns;
 	dream_msg_t *seen_env; /* what config_change last saw */
+	bool given_up; /* its start was, because it was to be stopped; of the controller */
 } node_app_t;
 
 struct node_apps {
@@ -29,6 +30,11 @@ struct node_apps {
 	GHashTable *config;  /* char * application -> GHashTable of char * key -> dream_msg_t * */
 	dream_pid_t controller;
 	uint64_t start_seq;
+	/* of the request that the controller handles; here, so that nothing hangs at its stack while it waits */
+	char *request;
+	GPtrArray *visiting; /* node_app_t *: the chain of dependencies that led here */
+	GPtrArray *started;  /* in order */
+	bool stopping;       /* all were told to stop: nothing starts any more */
 };
 
 /** The application with this name, or NULL. With the lock held. */
@@ -36,9 +42,18 @@ node_app_t *node_app_find_locked(node_apps_t *apps, const char *name);
 
 /* master.c: the process that starts an application's tree and outlives it */
 
-/** Starts @app's tree under a new master, linked to nobody, monitored by the caller with *ret_monitor.
+/** Starts @app's tree under a new master, linked to nobody, monitored by the caller with *ret_monitor. If the caller is asked
+ *  meanwhile to stop it, the start is given up, which app->given_up says.
  *  Errors those of node_start_kind(), the reason in proc->last_reason. [process] */
 int node_master_start(node_proc_t *proc, node_app_t *app, uint64_t *ret_monitor);
+
+/** Kills every process of @app but the caller and waits for their ends, ten seconds at most in all. [process] */
+void node_master_end_members(node_proc_t *proc, const node_app_t *app);
+
+/* app.c */
+
+/** Whether a request waits in the controller's inbox that means the end of @app, which is being started. [process] */
+bool node_app_stop_waits(const node_proc_t *proc, const node_app_t *app);
 
 /** Points an application at another generation of its module. Errors DREAM_ECODECHANGE, DREAM_ESYNTAX: it does not fit. [any] */
 int node_master_set_code(node_app_t *app, const node_gen_t *gen, bool change, node_diag_t *diag);

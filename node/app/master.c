@@ -81,42 +81,63 @@ static int change_code(node_proc_t *proc, master_t *master, const node_sig_t *si
 
 /* ---- the end ---- */
 
-static uint32_t kill_members(node_proc_t *proc, node_app_t *app)
+#define END_MEMBERS_MS 10000
+
+static bool is_member(const node_proc_t *proc, const node_proc_t *member, const node_app_t *app)
+{
+	return __atomic_load_n(&member->app, __ATOMIC_RELAXED) == app && member != proc && node_proc_pid(member).id != 0;
+}
+
+static uint32_t kill_members(node_proc_t *proc, const node_app_t *app)
 {
 	dream_msg_t *kill = node_msg_text("kill");
 	uint32_t pos = 0;
 	uint32_t found = 0;
 	node_proc_t *member;
 	while ((member = node_proctab_next(proc->node, &pos)) != NULL) {
-		uint64_t monitor;
-		dream_msg_t *reason;
-		dream_pid_t pid = node_proc_pid(member);
-		if (__atomic_load_n(&member->app, __ATOMIC_RELAXED) != app || member == proc || pid.id == 0)
+		if (!is_member(proc, member, app))
 			continue;
 		found++;
-		if (node_proc_monitor(proc, pid, NULL, &monitor) < 0)
-			break;
-		node_proc_exit_signal(proc->node, proc, pid, kill);
-		if (node_call_await_down(proc, monitor, node_call_deadline(proc->node, 10000), &reason) == DREAM_OK)
-			node_msg_unref(reason);
+		node_proc_exit_signal(proc->node, proc, node_proc_pid(member), kill);
 	}
 	node_msg_unref(kill);
 	return found;
 }
 
-/* Members may start others while they are being killed: again until a pass finds none, within reason. */
-static void end_members(node_proc_t *proc, node_app_t *app)
+static void await_members(node_proc_t *proc, const node_app_t *app, int64_t deadline_ns)
 {
-	for (int pass = 0; pass < 100; pass++)
-		if (kill_members(proc, app) == 0)
-			return;
-	node_log(proc->node, DREAM_LOG_ERROR, "application %s: processes do not end; giving up", app->name);
+	uint32_t pos = 0;
+	node_proc_t *member;
+	while ((member = node_proctab_next(proc->node, &pos)) != NULL) {
+		uint64_t monitor;
+		dream_msg_t *reason;
+		if (!is_member(proc, member, app) || node_proc_monitor(proc, node_proc_pid(member), NULL, &monitor) < 0)
+			continue;
+		if (node_call_await_down(proc, monitor, deadline_ns, &reason) == DREAM_OK)
+			node_msg_unref(reason);
+		else
+			(void) node_proc_demonitor(proc, monitor, true);
+	}
+}
+
+/* Members may start others while they are being killed: again until a pass finds none, or the time is up for one that
+ * does not come back from a callback. */
+void node_master_end_members(node_proc_t *proc, const node_app_t *app)
+{
+	int64_t deadline_ns = node_call_deadline(proc->node, END_MEMBERS_MS);
+	uint32_t found = kill_members(proc, app);
+	while (found > 0 && node_clock_now(proc->node) < deadline_ns) {
+		await_members(proc, app, deadline_ns);
+		found = kill_members(proc, app);
+	}
+	if (found > 0)
+		node_log(proc->node, DREAM_LOG_ERROR, "application %s: %u processes do not end; giving up", app->name, found);
 }
 
 static void after_tree(node_proc_t *proc, master_t *master)
 {
 	node_app_t *app = master->app;
-	end_members(proc, app);
+	node_master_end_members(proc, app);
 	if (app->kind->ops.application.stop != NULL)
 		app->kind->ops.application.stop();
 }
@@ -129,6 +150,8 @@ static int stop_tree(node_proc_t *proc, master_t *master)
 	dream_pid_t root = master->app->root;
 	if (node_proc_monitor(proc, root, NULL, &monitor) == DREAM_OK) {
 		node_proc_exit_signal(proc->node, proc, root, shutdown);
+		node_msg_unref(shutdown);
+		shutdown = NULL; /* we may be ended while we wait */
 		(void) node_call_await_down(proc, monitor, NODE_FOREVER, &reason);
 		node_msg_unref(reason);
 	}
@@ -141,7 +164,7 @@ static int stop_tree(node_proc_t *proc, master_t *master)
 
 static int fail_start(node_proc_t *proc, master_t *master, dream_msg_t *reason)
 {
-	end_members(proc, master->app);
+	node_master_end_members(proc, master->app);
 	node_proc_set_exit_take(proc, reason);
 	return NODE_RUN_EXIT;
 }
@@ -162,7 +185,10 @@ static int run_start(node_proc_t *proc, master_t *master)
 		return fail_start(proc, master, node_msg_text(diag.text));
 	node_start_t how = {.module = app->gen->name, .kind = ops->root, .args = args, .link = true, .app = app};
 	dream_pid_t root;
+	bool noted = args != NULL && node_proc_hold(proc, args) == DREAM_OK; /* we may be ended while we wait */
 	r = node_start_kind(proc, &how, &root);
+	if (noted)
+		(void) node_proc_unhold(proc, args);
 	node_msg_unref(args);
 	if (r != DREAM_OK)
 		return fail_start(proc, master, proc->last_reason != NULL ? node_msg_ref(proc->last_reason) : node_msg_text("ignore"));
@@ -182,8 +208,6 @@ static void config_changed(node_proc_t *proc, master_t *master, node_sig_t *sig)
 		master->app->kind->ops.application.config_change();
 	node_proc_answer_take(proc->node, sig, DREAM_OK, NULL);
 }
-
-
 
 static int on_sys(node_proc_t *proc, master_t *master, node_sig_t *sig)
 {
@@ -241,19 +265,50 @@ static void fini(node_proc_t *proc)
 
 static const node_proc_ops_t master_ops = {"application_master", run, fini};
 
+/* As node_call_await(), but it looks at every batch of signals whether the start is still wanted. */
+static int await_start(node_proc_t *proc, node_app_t *app, node_call_slot_t *slot)
+{
+	proc->slot = slot;
+	while (!slot->done) {
+		(void) node_proc_wait(proc, NODE_FOREVER);
+		if (!slot->done && !app->given_up && node_app_stop_waits(proc, app)) {
+			app->given_up = true;
+			node_master_end_members(proc, app); /* the master too: its end is the answer */
+		}
+	}
+	proc->slot = NULL;
+	if (slot->code < 0)
+		return node_proc_fail_take(proc, slot->code, slot->msg);
+	node_msg_unref(slot->msg);
+	return DREAM_OK;
+}
+
+static void master_free(const node_spawn_t *spawn)
+{
+	node_code_unref(spawn->gen);
+	node_mem_free(spawn->self);
+}
+
 int node_master_start(node_proc_t *proc, node_app_t *app, uint64_t *ret_monitor)
 {
 	master_t *master = node_mem_zalloc(sizeof(*master));
-	if (master == NULL)
-		return DREAM_ENOMEM;
-	master->app = app;
-	node_spawn_t spawn = {.ops = &master_ops, .self = master, .label = "application_master", .app = app,
-		.gen = node_code_ref(app->gen), .flags = NODE_PROC_SYSTEM};
-	*ret_monitor = spawn.monitor_ref = node_proc_new_ref(proc->node);
-	int r = node_start_spawn(proc, &spawn, 0, &app->master);
-	if (spawn.self != NULL) {
-		node_code_unref(spawn.gen);
+	node_call_slot_t slot = {.ref = node_proc_new_ref(proc->node)};
+	node_sig_t *start =
+		node_sig_new_take(NODE_SIG_CALL, (dream_pid_t){0, 0, 0}, node_proc_pid(proc), slot.ref, NULL);
+	*ret_monitor = node_proc_new_ref(proc->node);
+	if (master == NULL || start == NULL) {
 		node_mem_free(master);
+		node_sig_free(start);
+		return DREAM_ENOMEM;
 	}
-	return r;
+	master->app = app;
+	node_spawn_t spawn = {.ops = &master_ops, .self = master, .label = "application_master", .app = app, .parent = proc,
+		.gen = node_code_ref(app->gen), .flags = NODE_PROC_SYSTEM, .monitor_ref = *ret_monitor, .start = start};
+	int r = node_proc_spawn(proc->node, &spawn, &app->master);
+	if (r < 0) {
+		node_sig_free(start);
+		master_free(&spawn);
+		return r;
+	}
+	return await_start(proc, app, &slot);
 }

@@ -227,3 +227,88 @@ TEST(AppEnv, ChangeIsToldToRunningApplicationsOnlyWhenThereIsOne)
 	EXPECT_EQ(node.ask(node_app_config_changed), DREAM_OK);
 	EXPECT_EQ(node.lines("config changed").size(), 1u);
 }
+
+// Applications whose starts do not end; before, the controller waited with them and could stop nothing any more.
+class HangingStart : public ::testing::Test {
+protected:
+	void SetUp() override
+	{
+		ASSERT_EQ(node.load(DREAM_FIXTURES "/hanging.so"), DREAM_OK) << node.diag.text;
+	}
+	void begin(const char *name)
+	{
+		node.go([this, name](node_proc_t *proc) { result = node_app_start(proc, name, NODE_APP_TEMPORARY, &diag); });
+		ASSERT_EQ(result, 1);
+		ASSERT_EQ(node.state(name), NODE_APP_STARTING);
+	}
+	uint32_t members(const char *name)
+	{
+		uint32_t pos = 0, n = 0;
+		node_proc_t *proc;
+		while ((proc = node_proctab_next(node, &pos)) != nullptr) {
+			const char *app = node_app_of_borrow(proc);
+			n += app != nullptr && strcmp(app, name) == 0;
+		}
+		return n;
+	}
+	AppNode node;
+	int result = 1;
+	node_diag_t diag = {};
+};
+
+TEST_F(HangingStart, IsGivenUpWhenTheApplicationIsStopped)
+{
+	begin("stuck_child");
+	EXPECT_EQ(node.stop("stuck_child"), DREAM_OK) << node.diag.text;
+	EXPECT_EQ(result, DREAM_EINIT);
+	EXPECT_NE(strstr(diag.text, "told to stop"), nullptr) << diag.text;
+	EXPECT_EQ(node.state("stuck_child"), NODE_APP_LOADED);
+	EXPECT_EQ(node.state("healthy"), NODE_APP_LOADED) << "APP-3: this start had started it";
+	EXPECT_EQ(members("stuck_child"), 0u);
+}
+
+TEST_F(HangingStart, OfTheApplicationsOwnFunctionIsGivenUpToo)
+{
+	begin("stuck_start");
+	EXPECT_EQ(node.stop("stuck_start"), DREAM_OK) << node.diag.text;
+	EXPECT_EQ(result, DREAM_EINIT);
+	EXPECT_EQ(members("stuck_start"), 0u);
+}
+
+TEST_F(HangingStart, DoesNotKeepOthersFromBeingStopped) // APP-8
+{
+	ASSERT_EQ(node.start("healthy"), DREAM_OK) << node.diag.text;
+	begin("stuck_start");
+	EXPECT_EQ(node.ask(node_app_stop_all), DREAM_OK) << node.diag.text;
+	EXPECT_EQ(node.state("healthy"), NODE_APP_LOADED);
+	EXPECT_EQ(node.start("healthy"), DREAM_EBUSY) << "who starts one after the other must not go on";
+}
+
+TEST_F(HangingStart, GoesOnWhenAnotherIsStopped)
+{
+	ASSERT_EQ(node.start("healthy"), DREAM_OK);
+	begin("stuck_start");
+	int stopped = 1;
+	node_diag_t why = {};
+	node.go([&](node_proc_t *proc) { stopped = node_app_stop(proc, "healthy", &why); });
+	EXPECT_EQ(stopped, 1) << "one after the other";
+	EXPECT_EQ(node.state("stuck_start"), NODE_APP_STARTING);
+	EXPECT_EQ(node.stop("stuck_start"), DREAM_OK);
+	EXPECT_EQ(stopped, DREAM_OK);
+}
+
+TEST_F(HangingStart, LeavesNothingBehindWhenTheNodeIsClosed)
+{
+	begin("stuck_child");
+	node.close();
+}
+
+TEST_F(HangingStart, CanBeTriedAgain)
+{
+	begin("stuck_start");
+	ASSERT_EQ(node.stop("stuck_start"), DREAM_OK);
+	EXPECT_EQ(node.stop("stuck_start"), DREAM_ENOTSTARTED);
+	result = 1;
+	begin("stuck_start");
+	EXPECT_EQ(node.stop("stuck_start"), DREAM_OK);
+}
