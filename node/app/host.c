@@ -239,7 +239,13 @@ static int host_monitor(const dream_dest_t *target, dream_ref_t *ret_ref)
 	node_proc_t *proc = me();
 	dream_pid_t pid = target->pid;
 	uint64_t ref;
-	if (target->name != NULL && node_names_whereis(proc->node, target->name, &pid) < 0)
+	bool elsewhere = target->name != NULL && target->node != NULL && strcmp(target->node, proc->node->name) != 0;
+	if (elsewhere) { /* answered noconnection, as every monitor across nodes for now (MON-3) */
+		pid = (dream_pid_t){0, 0, 0};
+		if (proc->node->hooks.node_number == NULL ||
+			proc->node->hooks.node_number(proc->node, target->node, strlen(target->node), &pid.node) < 0)
+			return DREAM_ENOCONNECTION;
+	} else if (target->name != NULL && node_names_whereis(proc->node, target->name, &pid) < 0)
 		pid = (dream_pid_t){0, 0, 0}; /* MON-3: answers noproc */
 	int r = node_proc_monitor(proc, pid, target->name, &ref);
 	if (r == DREAM_OK)
@@ -293,6 +299,10 @@ static int host_send_after_take(const dream_dest_t *to, dream_msg_t *msg, int64_
 {
 	node_proc_t *proc = me();
 	uint64_t ref = 0;
+	if (to->name != NULL && to->node != NULL && strcmp(to->node, proc->node->name) != 0) {
+		node_msg_unref(take_back(proc, msg));
+		return DREAM_EINVAL; /* TMR-1: local destinations only */
+	}
 	node_sig_t *sig = node_sig_new_take(NODE_SIG_MSG, to->pid, node_proc_pid(proc), 0, take_back(proc, msg));
 	int r = node_timer_start_take(proc->node, sig, to->name, delay_ms, &ref);
 	if (r == DREAM_OK && ret_timer != NULL)

@@ -68,6 +68,8 @@ static int child_new(const node_kind_t *sup, const dream_child_t *spec, node_chi
 	child->args = args;
 	child->restart = spec->restart;
 	child->is_supervisor = kind != NULL && kind->type == DREAM_KIND_SUPERVISOR;
+	child->is_foreign = spec->module != NULL;
+	child->default_shutdown = spec->shutdown_ms == DREAM_SHUTDOWN_DEFAULT;
 	child->shutdown_ms = shutdown_of(spec, child->is_supervisor);
 	*ret_child = child;
 	return DREAM_OK;
@@ -103,8 +105,22 @@ int node_child_list_new(const node_kind_t *kind, GPtrArray **ret_children, node_
 	return DREAM_OK;
 }
 
+/* A child of another module: what its kind is shows when it is started, since that module may come and change. */
+static void look_up_foreign(node_proc_t *proc, node_child_t *child)
+{
+	node_gen_t *gen = child->is_foreign ? node_code_current_ref(proc->node->code, child->module) : NULL;
+	const node_kind_t *kind = gen != NULL ? node_code_kind_borrow(gen, child->kind) : NULL;
+	if (kind != NULL) {
+		child->is_supervisor = kind->type == DREAM_KIND_SUPERVISOR;
+		if (child->default_shutdown)
+			child->shutdown_ms = child->is_supervisor ? DREAM_SHUTDOWN_INFINITY : WORKER_SHUTDOWN_MS;
+	}
+	node_code_unref(gen);
+}
+
 int node_child_start(node_proc_t *proc, node_child_t *child)
 {
+	look_up_foreign(proc, child);
 	node_start_t how = {.module = child->module, .kind = child->kind, .args = child->args, .name = child->name, .link = true};
 	int r = node_start_kind(proc, &how, &child->pid);
 	child->state = r == DREAM_OK ? NODE_CHILD_RUNNING : NODE_CHILD_STOPPED;

@@ -21,6 +21,8 @@ typedef struct node_child {
 	uint32_t restart;
 	int64_t shutdown_ms; /* DREAM_SHUTDOWN_BRUTAL, DREAM_SHUTDOWN_INFINITY or milliseconds */
 	bool is_supervisor;
+	bool is_foreign;       /* of another module than the supervisor's */
+	bool default_shutdown; /* by its kind: SUP-8 */
 	int state;
 	dream_pid_t pid;
 	uint64_t number; /* names it in retries: ids may be dropped and used again */

@@ -125,7 +125,7 @@ static inline int dream_send(dream_dest_t to, const char *tag, const dream_type_
 }
 
 /** Takes the oldest message that @match accepts; the others keep their places (RCV-1).
- *  @match    returns non-zero to accept; runs on each waiting message once; NULL accepts all
+ *  @match    returns non-zero to accept; runs on each waiting message once and may only look at it; NULL accepts all
  *  @timeout_ms  0 looks without waiting; DREAM_INFINITY
  *  @ret_msg  yours
  *  Errors    DREAM_ETIMEDOUT  none came in time; the mailbox is unchanged
@@ -155,7 +155,7 @@ static inline int dream_unlink(dream_pid_t pid)
 /** Asks for one ["DOWN", ref, "process", object, reason] when the target ends, at once with "noproc" if it
  *  is not there (MON-1 to MON-3).
  *  @ret_ref  identifies the monitor
- *  Errors    DREAM_ENOMEM */
+ *  Errors    DREAM_ENOMEM, DREAM_ENOCONNECTION  a name at a node that was never heard of */
 static inline int dream_monitor(dream_dest_t target, dream_ref_t *ret_ref)
 {
 	return dream_host->monitor(&target, ret_ref);
@@ -200,7 +200,8 @@ static inline int dream_whereis(const char *name, dream_pid_t *ret_pid)
  *  @msg      taken on every path
  *  @delay_ms 0 to 2^47
  *  @ret_timer may be NULL
- *  Errors    DREAM_EINVAL, DREAM_ENOMEM */
+ *  Errors    DREAM_EINVAL  a delay out of range, or a name at another node
+ *            DREAM_ENOMEM */
 static inline int dream_send_after_take(
 	dream_dest_t to, dream_msg_t *msg, int64_t delay_ms, dream_ref_t *ret_timer)
 {
