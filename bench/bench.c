@@ -40,7 +40,8 @@ static void print(double value, const char *unit)
 
 /* ---- orders and results ---- */
 
-static dream_msg_t *order(node_proc_t *proc, dream_pid_t server, uint64_t count, int64_t ms, int64_t timeout_ms)
+static dream_msg_t *order(
+	node_proc_t *proc, dream_pid_t server, uint64_t count, int64_t ms, int64_t timeout_ms)
 {
 	node_cbor_writer_t w;
 	dream_msg_t *msg = NULL;
@@ -60,7 +61,8 @@ static dream_msg_t *order(node_proc_t *proc, dream_pid_t server, uint64_t count,
 	return msg;
 }
 
-static int start(node_proc_t *proc, const char *kind, dream_msg_t *args, uint64_t monitor, dream_pid_t *ret_pid)
+static int start(
+	node_proc_t *proc, const char *kind, dream_msg_t *args, uint64_t monitor, dream_pid_t *ret_pid)
 {
 	node_start_t how = {.module = "bench", .kind = kind, .args = args, .monitor_ref = monitor};
 	int r = node_start_kind(proc, &how, ret_pid);
@@ -73,7 +75,8 @@ static int read_result(const dream_msg_t *msg, uint64_t *ret_count, int64_t *ret
 	node_cbor_reader_t r = node_cbor_read_msg(msg);
 	const char *text;
 	uint64_t n, size;
-	if (node_cbor_get_array(&r, &n) < 0 || node_cbor_get_text(&r, &text, &size) < 0 || node_cbor_get_map(&r, &n) < 0)
+	if (node_cbor_get_array(&r, &n) < 0 || node_cbor_get_text(&r, &text, &size) < 0 ||
+		node_cbor_get_map(&r, &n) < 0)
 		return DREAM_EDECODE;
 	if (node_cbor_get_text(&r, &text, &size) < 0 || node_cbor_get_uint(&r, ret_count) < 0 ||
 		node_cbor_get_text(&r, &text, &size) < 0)
@@ -82,7 +85,8 @@ static int read_result(const dream_msg_t *msg, uint64_t *ret_count, int64_t *ret
 }
 
 /* Runs a process that counts for @ms and says what it reached. */
-static int measure(node_proc_t *proc, const char *kind, dream_pid_t server, int64_t ms, int64_t timeout_ms, double *ret_rate)
+static int measure(node_proc_t *proc, const char *kind, dream_pid_t server, int64_t ms, int64_t timeout_ms,
+	double *ret_rate)
 {
 	dream_msg_t *msg;
 	uint64_t count = 0;
@@ -139,14 +143,16 @@ static int await_all(node_proc_t *proc, const uint64_t *monitors)
 }
 
 /* Each client has a server of its own and calls it equally often; the last one to end stops the clock. */
-static int call_round(node_proc_t *proc, const dream_pid_t *servers, uint64_t each, int64_t timeout_ms, double *ret_rate)
+static int call_round(
+	node_proc_t *proc, const dream_pid_t *servers, uint64_t each, int64_t timeout_ms, double *ret_rate)
 {
 	dream_pid_t clients[CLIENTS];
 	uint64_t monitors[CLIENTS];
 	int r = DREAM_OK;
 	for (uint32_t i = 0; i < CLIENTS && r == DREAM_OK; i++) {
 		monitors[i] = node_proc_new_ref(proc->node);
-		r = start(proc, "caller", order(proc, servers[i], each, 0, timeout_ms), monitors[i], &clients[i]);
+		r = start(proc, "caller", order(proc, servers[i], each, 0, timeout_ms), monitors[i],
+			&clients[i]);
 	}
 	int64_t begin_ns = node_clock_now(proc->node);
 	for (uint32_t i = 0; i < CLIENTS && r == DREAM_OK; i++) {
@@ -299,8 +305,9 @@ static int run_node(node_t *node)
 	node->creation = 1;
 	node->clock = node_clock_system_borrow();
 	node->host = node_host_table_borrow();
-	if (node_log_open(node, STDERR_FILENO, DREAM_LOG_WARNING, &log) < 0 || node_proctab_open(node, NODE_PROC_MAX_DEFAULT) < 0 ||
-		node_sched_open(node, &options) < 0 || node_code_open(node, NULL, &diag) < 0 || node_app_open(node) < 0)
+	if (node_log_open(node, STDERR_FILENO, DREAM_LOG_WARNING, &log) < 0 ||
+		node_proctab_open(node, NODE_PROC_MAX_DEFAULT) < 0 || node_sched_open(node, &options) < 0 ||
+		node_code_open(node, NULL, &diag) < 0 || node_app_open(node) < 0)
 		return DREAM_ENOMEM;
 	int r = node_proc_spawn(node, &driver, NULL);
 	if (r == DREAM_OK)

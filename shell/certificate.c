@@ -14,7 +14,7 @@
 #include "shell/address.h"
 #include "shell/pemfile.h"
 
-#define DAY_S        86400
+#define DAY_S 86400
 #define SERIAL_BYTES 16
 #define KEY_ID_BYTES 20
 

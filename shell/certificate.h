@@ -9,11 +9,11 @@
 
 DREAM_BEGIN_DECLS
 
-#define SHELL_CERTIFICATE_NODE       "node"
-#define SHELL_CERTIFICATE_OPERATOR   "operator"
+#define SHELL_CERTIFICATE_NODE "node"
+#define SHELL_CERTIFICATE_OPERATOR "operator"
 
-#define SHELL_CERTIFICATE_DAYS       825      /* validity unless told */
-#define SHELL_CERTIFICATE_DAYS_MAX   3650     /* also the authority's own */
+#define SHELL_CERTIFICATE_DAYS 825            /* validity unless told */
+#define SHELL_CERTIFICATE_DAYS_MAX 3650       /* also the authority's own */
 #define SHELL_CERTIFICATE_BACKDATE_S (5 * 60) /* for clocks that are a little behind */
 
 /** Makes DIR/authority.pem and DIR/authority-key.pem, and DIR if need be.

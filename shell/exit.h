@@ -6,14 +6,14 @@
 
 DREAM_BEGIN_DECLS
 
-#define SHELL_EXIT_OK          0
-#define SHELL_EXIT_FAILED      1 /* the command failed at the node */
-#define SHELL_EXIT_USAGE       2 /* the arguments of this program are wrong */
-#define SHELL_EXIT_CONNECTION  3 /* nobody answers, refused, or the connection was lost */
+#define SHELL_EXIT_OK 0
+#define SHELL_EXIT_FAILED 1      /* the command failed at the node */
+#define SHELL_EXIT_USAGE 2       /* the arguments of this program are wrong */
+#define SHELL_EXIT_CONNECTION 3  /* nobody answers, refused, or the connection was lost */
 #define SHELL_EXIT_CERTIFICATE 4 /* a certificate, ours or theirs */
-#define SHELL_EXIT_SYNTAX      5 /* the line is not a command, or a term in it is none */
-#define SHELL_EXIT_ABSENT      6 /* the process or name it speaks of is not there */
-#define SHELL_EXIT_TIMEOUT     7 /* connected, but the command did not end in time */
+#define SHELL_EXIT_SYNTAX 5      /* the line is not a command, or a term in it is none */
+#define SHELL_EXIT_ABSENT 6      /* the process or name it speaks of is not there */
+#define SHELL_EXIT_TIMEOUT 7     /* connected, but the command did not end in time */
 
 /** The status for the code of a command. [any] */
 int shell_exit_of_command(int code);

@@ -9,7 +9,7 @@
 DREAM_BEGIN_DECLS
 
 #define SHELL_HISTORY_LINES_MAX 1000
-#define SHELL_HISTORY_SIZE_MAX  262144 /* bytes; a longer file is shortened when it is loaded */
+#define SHELL_HISTORY_SIZE_MAX 262144 /* bytes; a longer file is shortened when it is loaded */
 
 /** $XDG_STATE_HOME/dream/history or ~/.local/state/dream/history; yours, g_free(). [any] */
 char *shell_history_path_new(void);

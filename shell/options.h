@@ -6,9 +6,9 @@
 
 DREAM_BEGIN_DECLS
 
-#define SHELL_OPTIONS_TIMEOUT_S         10
+#define SHELL_OPTIONS_TIMEOUT_S 10
 #define SHELL_OPTIONS_TIMEOUT_UPGRADE_S 120
-#define SHELL_OPTIONS_TIMEOUT_MAX_S     604800 /* also what --timeout 0 means: a week */
+#define SHELL_OPTIONS_TIMEOUT_MAX_S 604800 /* also what --timeout 0 means: a week */
 
 typedef enum shell_verb {
 	SHELL_VERB_COMMANDS, /* dream -c …, and dream shell -c … */

@@ -6,7 +6,7 @@
 #include "term/notation.h"
 
 #define KEY_COLUMNS_MAX 32
-#define FACT_MAX        4096
+#define FACT_MAX 4096
 
 typedef int (*put_t)(GString *out, shell_value_t item, const shell_style_t *style, node_diag_t *diag);
 

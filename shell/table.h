@@ -6,10 +6,10 @@
 
 DREAM_BEGIN_DECLS
 
-#define SHELL_TABLE_COLUMNS_MAX 64     /* further ones are not shown */
-#define SHELL_TABLE_ROWS_MAX    100000 /* further ones are counted as left out */
-#define SHELL_TABLE_CELL_MAX    1024   /* bytes of one cell; then an ellipsis */
-#define SHELL_TABLE_COLUMN_MIN  4      /* columns are not cut below this to fit the terminal */
+#define SHELL_TABLE_COLUMNS_MAX 64  /* further ones are not shown */
+#define SHELL_TABLE_ROWS_MAX 100000 /* further ones are counted as left out */
+#define SHELL_TABLE_CELL_MAX 1024   /* bytes of one cell; then an ellipsis */
+#define SHELL_TABLE_COLUMN_MIN 4    /* columns are not cut below this to fit the terminal */
 
 /** Appends the table; columns that hold only numbers stand to the right. On a terminal the widest columns are
  *  cut until a line fits.

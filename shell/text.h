@@ -16,10 +16,10 @@ typedef struct shell_style {
 } shell_style_t;
 
 /* No rendering of one item grows beyond this, whatever the node sends. */
-#define SHELL_TEXT_OUT_MAX  ((size_t) 64 << 20)
+#define SHELL_TEXT_OUT_MAX ((size_t) 64 << 20)
 
 #define SHELL_TEXT_ONE_LINE 0u
-#define SHELL_TEXT_LINES    1u /* newlines pass; tabs too */
+#define SHELL_TEXT_LINES 1u /* newlines pass; tabs too */
 
 /** Looks at stdout, the locale, NO_COLOR and TERM. [any] */
 shell_style_t shell_text_style(void);

@@ -6,7 +6,7 @@
 
 DREAM_BEGIN_DECLS
 
-#define SHELL_WORDS_MAX      256
+#define SHELL_WORDS_MAX 256
 #define SHELL_WORDS_SIZE_MAX 32 /* bytes of one */
 
 typedef struct shell_words {

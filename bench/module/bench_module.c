@@ -39,7 +39,8 @@ static int call_burst(const order_t *order, uint64_t count)
 	value_t reply;
 	int r = DREAM_OK;
 	for (uint64_t i = 0; i < count && r == DREAM_OK; i++)
-		r = dream_call(dream_to(order->server), "add", &add_type, &request, &value_type, &reply, order->timeout_ms);
+		r = dream_call(dream_to(order->server), "add", &add_type, &request, &value_type, &reply,
+			order->timeout_ms);
 	return r;
 }
 
@@ -93,7 +94,8 @@ static int is_down(void *arg, const dream_msg_t *msg)
 
 static int monitor_burst(const order_t *order, uint64_t count)
 {
-	static const dream_spawn_t how = {DREAM_SIZED(dream_spawn_t), .flags = DREAM_SPAWN_MONITOR, .kind = "noop"};
+	static const dream_spawn_t how = {
+		DREAM_SIZED(dream_spawn_t), .flags = DREAM_SPAWN_MONITOR, .kind = "noop"};
 	(void) order;
 	for (uint64_t i = 0; i < count; i++) {
 		dream_ref_t monitor;
@@ -141,4 +143,5 @@ static int starter_main(const dream_msg_t *args)
 }
 DREAM_PROCESS(starter, starter_main);
 
-DREAM_MODULE("bench", "1.0.0", &counter_kind, &caller_kind, &noop_kind, &monitorer_kind, &spawner_kind, &starter_kind);
+DREAM_MODULE("bench", "1.0.0", &counter_kind, &caller_kind, &noop_kind, &monitorer_kind, &spawner_kind,
+	&starter_kind);

@@ -65,7 +65,8 @@ static int add_app(node_apps_t *apps, const node_kind_t *kind, node_diag_t *diag
 {
 	dream_msg_t *defaults;
 	if (find(apps, kind->name) != NULL)
-		return node_diag_set(diag, DREAM_EALREADY, "an application \"%s\" is loaded already", kind->name);
+		return node_diag_set(
+			diag, DREAM_EALREADY, "an application \"%s\" is loaded already", kind->name);
 	int r = node_env_parse_defaults(&kind->ops.application, &defaults, diag);
 	if (r < 0)
 		return node_diag_prefix(diag, "application %s: env", kind->name);
@@ -98,14 +99,16 @@ static int do_load(node_apps_t *apps, const char *path, node_diag_t *diag)
 		return r;
 	node_gen_t *loaded = node_code_current_ref(apps->node->code, gen->name);
 	if (loaded != NULL) {
-		r = node_diag_set(diag, DREAM_EALREADY, "%s: module %s %s is loaded; use 'upgrade' to change its version", path,
-			loaded->name, loaded->vsn);
+		r = node_diag_set(diag, DREAM_EALREADY,
+			"%s: module %s %s is loaded; use 'upgrade' to change its version", path, loaded->name,
+			loaded->vsn);
 		node_code_unref(loaded);
 	}
 	if (r == DREAM_OK)
 		r = add_apps(apps, gen, diag);
 	if (r == DREAM_OK) {
-		node_log(apps->node, DREAM_LOG_INFO, "loaded module %s %s from %s", gen->name, gen->vsn, path);
+		node_log(
+			apps->node, DREAM_LOG_INFO, "loaded module %s %s from %s", gen->name, gen->vsn, path);
 		node_code_unref(node_code_make_current(apps->node->code, gen));
 	}
 	node_code_unref(gen);
@@ -134,10 +137,12 @@ static int start_one(start_t *s, node_app_t *app)
 		(void) node_proc_demonitor(s->proc, monitor, true);
 		set_state(app, NODE_APP_LOADED);
 		if (app->given_up)
-			return node_diag_set(s->diag, r, "application %s did not start: it was told to stop meanwhile", app->name);
+			return node_diag_set(s->diag, r,
+				"application %s did not start: it was told to stop meanwhile", app->name);
 		GString *why = g_string_new(NULL);
 		if (s->proc->last_reason != NULL)
-			node_notation_print(why, s->proc->last_reason->data, s->proc->last_reason->size_bytes, 400);
+			node_notation_print(
+				why, s->proc->last_reason->data, s->proc->last_reason->size_bytes, 400);
 		node_diag_set(s->diag, r, "application %s did not start: %s", app->name, why->str);
 		g_string_free(why, TRUE);
 		return r;
@@ -156,13 +161,15 @@ static int start_with_depends(start_t *s, node_app_t *app)
 	if (app->state == NODE_APP_RUNNING)
 		return DREAM_OK;
 	if (g_ptr_array_find(s->apps->visiting, app, NULL))
-		return node_diag_set(s->diag, DREAM_ELIMIT, "application %s depends on itself, through others", app->name);
+		return node_diag_set(
+			s->diag, DREAM_ELIMIT, "application %s depends on itself, through others", app->name);
 	g_ptr_array_add(s->apps->visiting, app);
 	const char *const *depends = app->kind->ops.application.depends;
 	for (; depends != NULL && *depends != NULL; depends++) {
 		node_app_t *other = find(s->apps, *depends);
 		if (other == NULL)
-			return node_diag_set(s->diag, DREAM_ENOTSTARTED, "application %s needs %s, which is not loaded; load its module first",
+			return node_diag_set(s->diag, DREAM_ENOTSTARTED,
+				"application %s needs %s, which is not loaded; load its module first",
 				app->name, *depends);
 		int r = start_with_depends(s, other);
 		if (r < 0)
@@ -176,11 +183,13 @@ static int do_start(node_proc_t *proc, node_apps_t *apps, const char *name, int3
 {
 	node_app_t *app = find(apps, name);
 	if (app == NULL)
-		return node_diag_set(diag, DREAM_ENOENT, "no application \"%s\" is loaded; 'apps' lists them, 'load FILE' adds one", name);
+		return node_diag_set(diag, DREAM_ENOENT,
+			"no application \"%s\" is loaded; 'apps' lists them, 'load FILE' adds one", name);
 	if (app->state == NODE_APP_RUNNING)
 		return node_diag_set(diag, DREAM_EALREADY, "application %s is running", name);
 	if (apps->stopping)
-		return node_diag_set(diag, DREAM_EBUSY, "the node is stopping; start application %s when it is back", name);
+		return node_diag_set(diag, DREAM_EBUSY,
+			"the node is stopping; start application %s when it is back", name);
 	start_t s = {proc, apps, type, diag};
 	g_ptr_array_set_size(apps->visiting, 0);
 	g_ptr_array_set_size(apps->started, 0);
@@ -231,7 +240,8 @@ static int stop_named(node_proc_t *proc, node_apps_t *apps, const char *name, no
 		return node_diag_set(diag, DREAM_ENOTSTARTED, "application %s is not running", name);
 	const node_app_t *other = dependent_of(apps, app);
 	if (other != NULL)
-		return node_diag_set(diag, DREAM_EBUSY, "application %s is needed by %s, which is running; stop that first", name,
+		return node_diag_set(diag, DREAM_EBUSY,
+			"application %s is needed by %s, which is running; stop that first", name,
 			other->name);
 	return do_stop(proc, app, diag);
 }
@@ -279,13 +289,15 @@ static void on_ended(node_proc_t *proc, node_app_t *app, const dream_msg_t *reas
 static void on_down(node_proc_t *proc, node_apps_t *apps, const node_sig_t *sig)
 {
 	for (guint i = 0; i < apps->apps->len; i++)
-		if (app_at(apps, i)->state == NODE_APP_RUNNING && dream_pid_equal(app_at(apps, i)->master, sig->from))
+		if (app_at(apps, i)->state == NODE_APP_RUNNING &&
+			dream_pid_equal(app_at(apps, i)->master, sig->from))
 			on_ended(proc, app_at(apps, i), sig->msg);
 }
 
 static bool same(const dream_msg_t *a, const dream_msg_t *b)
 {
-	return a != NULL && b != NULL && a->size_bytes == b->size_bytes && memcmp(a->data, b->data, a->size_bytes) == 0;
+	return a != NULL && b != NULL && a->size_bytes == b->size_bytes &&
+	       memcmp(a->data, b->data, a->size_bytes) == 0;
 }
 
 /* A reload compares with what the application had when it was last told, or when it was started. */
@@ -302,7 +314,8 @@ static int tell_config(node_proc_t *proc, node_app_t *app, node_diag_t *diag)
 	app->seen_env = env;
 	r = node_call_sys_take(proc, app->master, NODE_MASTER_CONFIG_CHANGED, NULL, NULL, 5000, &reply);
 	if (r < 0)
-		return node_diag_set(diag, r, "application %s: config_change: %s", app->name, node_diag_code_text(r));
+		return node_diag_set(
+			diag, r, "application %s: config_change: %s", app->name, node_diag_code_text(r));
 	node_msg_unref(reply);
 	return DREAM_OK;
 }
@@ -405,7 +418,8 @@ static int ask(node_proc_t *proc, int32_t op, const char *text, int32_t number, 
 	node_cbor_put_uint(&w, (uint64_t) number);
 	int r = node_cbor_finish(&w, &arg);
 	if (r == DREAM_OK)
-		r = node_call_sys_take(proc, proc->node->apps->controller, op, arg, NULL, DREAM_INFINITY, &reply);
+		r = node_call_sys_take(
+			proc, proc->node->apps->controller, op, arg, NULL, DREAM_INFINITY, &reply);
 	if (r == DREAM_OK) {
 		node_msg_unref(reply);
 		return r;
@@ -475,7 +489,9 @@ GArray *node_app_list(node_t *node)
 	for (guint i = 0; i < apps->apps->len; i++) {
 		const node_app_t *app = app_at(apps, i);
 		const char *description = app->kind->ops.application.description;
-		node_app_info_t info = {.state = app->state, .type = app->type, .started_ns = app->started_ns,
+		node_app_info_t info = {.state = app->state,
+			.type = app->type,
+			.started_ns = app->started_ns,
 			.n_procs = count_members(node, app)};
 		g_strlcpy(info.name, app->name, sizeof(info.name));
 		g_strlcpy(info.vsn, app->gen->vsn, sizeof(info.vsn));
@@ -500,9 +516,12 @@ int node_app_open(node_t *node)
 	apps->apps = g_ptr_array_new();
 	apps->visiting = g_ptr_array_new();
 	apps->started = g_ptr_array_new();
-	apps->config = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_hash_table_unref);
+	apps->config =
+		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_hash_table_unref);
 	node->apps = apps;
-	node_spawn_t spawn = {.ops = &controller_ops, .label = "application_controller", .name = "application_controller",
+	node_spawn_t spawn = {.ops = &controller_ops,
+		.label = "application_controller",
+		.name = "application_controller",
 		.flags = NODE_PROC_SYSTEM};
 	return node_proc_spawn(node, &spawn, &apps->controller);
 }

@@ -27,8 +27,8 @@ typedef struct node_app_info {
 	char description[201];
 	int32_t state;
 	int32_t type;
-	dream_pid_t root;  /* top supervisor, while running */
-	uint32_t n_procs;  /* members */
+	dream_pid_t root;   /* top supervisor, while running */
+	uint32_t n_procs;   /* members */
 	int64_t started_ns; /* node_clock_now() */
 } node_app_info_t;
 

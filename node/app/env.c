@@ -67,7 +67,8 @@ static dream_msg_t *built_in(node_apps_t *apps, const char *name, const char *ke
 	uint64_t size;
 	dream_msg_t *value = NULL;
 	const node_app_t *app = node_app_find_locked(apps, name);
-	if (app != NULL && node_cbor_map_find(app->defaults->data, app->defaults->size_bytes, key, &data, &size) == DREAM_OK)
+	if (app != NULL && node_cbor_map_find(app->defaults->data, app->defaults->size_bytes, key, &data,
+				   &size) == DREAM_OK)
 		(void) node_msg_copy(data, size, &value);
 	return value;
 }

@@ -41,7 +41,8 @@ static dream_msg_t *take_back(node_proc_t *proc, dream_msg_t *msg)
 {
 	if (msg == NULL || node_proc_unhold(proc, msg))
 		return msg;
-	node_log(proc->node, DREAM_LOG_ERROR, "%s: gave away a message that it does not own; sent as a copy", proc->label);
+	node_log(proc->node, DREAM_LOG_ERROR, "%s: gave away a message that it does not own; sent as a copy",
+		proc->label);
 	return node_msg_ref(msg);
 }
 
@@ -62,7 +63,8 @@ static int host_msg_parse(const char *text, dream_msg_t **ret_msg)
 	return give_take(me(), msg, ret_msg);
 }
 
-static int encode(node_proc_t *proc, const char *tag, const dream_type_t *type, const void *value, dream_msg_t **ret_msg)
+static int encode(node_proc_t *proc, const char *tag, const dream_type_t *type, const void *value,
+	dream_msg_t **ret_msg)
 {
 	node_cbor_writer_t w;
 	node_diag_t diag;
@@ -75,7 +77,8 @@ static int encode(node_proc_t *proc, const char *tag, const dream_type_t *type, 
 	return node_cbor_finish(&w, ret_msg);
 }
 
-static int host_msg_encode(const char *tag, const dream_type_t *type, const void *value, dream_msg_t **ret_msg)
+static int host_msg_encode(
+	const char *tag, const dream_type_t *type, const void *value, dream_msg_t **ret_msg)
 {
 	dream_msg_t *msg;
 	int r = encode(me(), tag, type, value, &msg);
@@ -95,7 +98,8 @@ static void *heap_mem_alloc(node_codec_mem_t *mem, uint64_t size_bytes)
 #define DECODE_ON_STACK 512u
 
 /* Decoded beside the caller's storage first, so that a failure leaves that untouched. */
-static int decode(node_proc_t *proc, node_cbor_reader_t *r, bool payload, const dream_type_t *type, void *ret_value)
+static int decode(
+	node_proc_t *proc, node_cbor_reader_t *r, bool payload, const dream_type_t *type, void *ret_value)
 {
 	_Alignas(16) uint8_t small[DECODE_ON_STACK];
 	node_diag_t diag;
@@ -201,8 +205,12 @@ static int host_spawn(const dream_spawn_t *how, dream_pid_t *ret_pid, dream_ref_
 {
 	node_proc_t *proc = me();
 	uint64_t monitor = (how->flags & DREAM_SPAWN_MONITOR) ? node_proc_new_ref(proc->node) : 0;
-	node_start_t start = {.module = module_of(proc, how->module), .kind = how->kind, .args = how->args, .name = how->name,
-		.link = (how->flags & DREAM_SPAWN_LINK) != 0, .monitor_ref = monitor};
+	node_start_t start = {.module = module_of(proc, how->module),
+		.kind = how->kind,
+		.args = how->args,
+		.name = how->name,
+		.link = (how->flags & DREAM_SPAWN_LINK) != 0,
+		.monitor_ref = monitor};
 	int r = node_start_kind(proc, &start, ret_pid);
 	if (r == DREAM_OK && monitor != 0 && ret_monitor != NULL)
 		*ret_monitor = ref_of(proc, monitor);
@@ -215,8 +223,8 @@ static int host_send_take(const dream_dest_t *to, dream_msg_t *msg)
 	return node_call_send_take(proc->node, proc, to, take_back(proc, msg));
 }
 
-static int host_receive(
-	int32_t (*match)(void *arg, const dream_msg_t *msg), void *arg, int64_t timeout_ms, dream_msg_t **ret_msg)
+static int host_receive(int32_t (*match)(void *arg, const dream_msg_t *msg), void *arg, int64_t timeout_ms,
+	dream_msg_t **ret_msg)
 {
 	node_proc_t *proc = me();
 	dream_msg_t *msg;
@@ -239,11 +247,13 @@ static int host_monitor(const dream_dest_t *target, dream_ref_t *ret_ref)
 	node_proc_t *proc = me();
 	dream_pid_t pid = target->pid;
 	uint64_t ref;
-	bool elsewhere = target->name != NULL && target->node != NULL && strcmp(target->node, proc->node->name) != 0;
+	bool elsewhere =
+		target->name != NULL && target->node != NULL && strcmp(target->node, proc->node->name) != 0;
 	if (elsewhere) { /* answered noconnection, as every monitor across nodes for now (MON-3) */
 		pid = (dream_pid_t){0, 0, 0};
 		if (proc->node->hooks.node_number == NULL ||
-			proc->node->hooks.node_number(proc->node, target->node, strlen(target->node), &pid.node) < 0)
+			proc->node->hooks.node_number(
+				proc->node, target->node, strlen(target->node), &pid.node) < 0)
 			return DREAM_ENOCONNECTION;
 	} else if (target->name != NULL && node_names_whereis(proc->node, target->name, &pid) < 0)
 		pid = (dream_pid_t){0, 0, 0}; /* MON-3: answers noproc */
@@ -295,7 +305,8 @@ static int host_whereis(const char *name, dream_pid_t *ret_pid)
 	return node_names_whereis(me()->node, name, ret_pid);
 }
 
-static int host_send_after_take(const dream_dest_t *to, dream_msg_t *msg, int64_t delay_ms, dream_ref_t *ret_timer)
+static int host_send_after_take(
+	const dream_dest_t *to, dream_msg_t *msg, int64_t delay_ms, dream_ref_t *ret_timer)
 {
 	node_proc_t *proc = me();
 	uint64_t ref = 0;
@@ -303,7 +314,8 @@ static int host_send_after_take(const dream_dest_t *to, dream_msg_t *msg, int64_
 		node_msg_unref(take_back(proc, msg));
 		return DREAM_EINVAL; /* TMR-1: local destinations only */
 	}
-	node_sig_t *sig = node_sig_new_take(NODE_SIG_MSG, to->pid, node_proc_pid(proc), 0, take_back(proc, msg));
+	node_sig_t *sig =
+		node_sig_new_take(NODE_SIG_MSG, to->pid, node_proc_pid(proc), 0, take_back(proc, msg));
 	int r = node_timer_start_take(proc->node, sig, to->name, delay_ms, &ref);
 	if (r == DREAM_OK && ret_timer != NULL)
 		*ret_timer = ref_of(proc, ref);
@@ -363,12 +375,17 @@ static int host_env(const dream_type_t *type, void *ret_value)
 static int host_start(const dream_start_t *how, dream_pid_t *ret_pid)
 {
 	node_proc_t *proc = me();
-	node_start_t start = {.module = module_of(proc, how->module), .kind = how->kind, .args = how->args, .name = how->name,
-		.timeout_ms = how->timeout_ms, .link = (how->flags & DREAM_START_LINK) != 0};
+	node_start_t start = {.module = module_of(proc, how->module),
+		.kind = how->kind,
+		.args = how->args,
+		.name = how->name,
+		.timeout_ms = how->timeout_ms,
+		.link = (how->flags & DREAM_START_LINK) != 0};
 	return node_start_kind(proc, &start, ret_pid);
 }
 
-static int host_call(const dream_dest_t *to, dream_msg_t *request, int64_t timeout_ms, dream_msg_t **ret_reply)
+static int host_call(
+	const dream_dest_t *to, dream_msg_t *request, int64_t timeout_ms, dream_msg_t **ret_reply)
 {
 	node_proc_t *proc = me();
 	dream_msg_t *reply;
@@ -433,8 +450,8 @@ static int host_stop(const dream_dest_t *to, const dream_msg_t *reason, int64_t 
 	return node_call_stop(me(), to, reason, timeout_ms);
 }
 
-static int host_call_typed(const dream_dest_t *to, const char *tag, const dream_type_t *req_type, const void *req,
-	const dream_type_t *reply_type, void *ret_reply, int64_t timeout_ms)
+static int host_call_typed(const dream_dest_t *to, const char *tag, const dream_type_t *req_type,
+	const void *req, const dream_type_t *reply_type, void *ret_reply, int64_t timeout_ms)
 {
 	node_proc_t *proc = me();
 	dream_msg_t *request, *reply;

@@ -20,14 +20,14 @@ typedef struct node_app {
 	uint64_t started_seq; /* order of starts */
 	int64_t started_ns;
 	dream_msg_t *seen_env; /* what config_change last saw */
-	bool given_up; /* its start was, because it was to be stopped; of the controller */
+	bool given_up;         /* its start was, because it was to be stopped; of the controller */
 } node_app_t;
 
 struct node_apps {
 	node_t *node;
 	pthread_mutex_t lock;
-	GPtrArray *apps;     /* node_app_t *, in load order; never removed */
-	GHashTable *config;  /* char * application -> GHashTable of char * key -> dream_msg_t * */
+	GPtrArray *apps;    /* node_app_t *, in load order; never removed */
+	GHashTable *config; /* char * application -> GHashTable of char * key -> dream_msg_t * */
 	dream_pid_t controller;
 	uint64_t start_seq;
 	/* of the request that the controller handles; here, so that nothing hangs at its stack while it waits */

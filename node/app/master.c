@@ -24,7 +24,8 @@ int node_master_set_code(node_app_t *app, const node_gen_t *gen, bool change, no
 	dream_msg_t *defaults;
 	const node_kind_t *kind = node_code_application_borrow(gen, app->kind->name);
 	if (kind == NULL)
-		return node_diag_set(diag, DREAM_ECODECHANGE, "%s %s has no application \"%s\"", gen->name, gen->vsn, app->name);
+		return node_diag_set(diag, DREAM_ECODECHANGE, "%s %s has no application \"%s\"", gen->name,
+			gen->vsn, app->name);
 	int r = node_env_parse_defaults(&kind->ops.application, &defaults, diag);
 	if (r < 0 || !change) {
 		if (r == DREAM_OK)
@@ -85,7 +86,8 @@ static int change_code(node_proc_t *proc, master_t *master, const node_sig_t *si
 
 static bool is_member(const node_proc_t *proc, const node_proc_t *member, const node_app_t *app)
 {
-	return __atomic_load_n(&member->app, __ATOMIC_RELAXED) == app && member != proc && node_proc_pid(member).id != 0;
+	return __atomic_load_n(&member->app, __ATOMIC_RELAXED) == app && member != proc &&
+	       node_proc_pid(member).id != 0;
 }
 
 static uint32_t kill_members(node_proc_t *proc, const node_app_t *app)
@@ -111,7 +113,8 @@ static void await_members(node_proc_t *proc, const node_app_t *app, int64_t dead
 	while ((member = node_proctab_next(proc->node, &pos)) != NULL) {
 		uint64_t monitor;
 		dream_msg_t *reason;
-		if (!is_member(proc, member, app) || node_proc_monitor(proc, node_proc_pid(member), NULL, &monitor) < 0)
+		if (!is_member(proc, member, app) ||
+			node_proc_monitor(proc, node_proc_pid(member), NULL, &monitor) < 0)
 			continue;
 		if (node_call_await_down(proc, monitor, deadline_ns, &reason) == DREAM_OK)
 			node_msg_unref(reason);
@@ -131,7 +134,8 @@ void node_master_end_members(node_proc_t *proc, const node_app_t *app)
 		found = kill_members(proc, app);
 	}
 	if (found > 0)
-		node_log(proc->node, DREAM_LOG_ERROR, "application %s: %u processes do not end; giving up", app->name, found);
+		node_log(proc->node, DREAM_LOG_ERROR, "application %s: %u processes do not end; giving up",
+			app->name, found);
 }
 
 static void after_tree(node_proc_t *proc, master_t *master)
@@ -178,20 +182,26 @@ static int run_start(node_proc_t *proc, master_t *master)
 	node_proc_set_flag(proc, NODE_PROC_TRAP_EXIT, true);
 	int r = ops->start != NULL ? ops->start() : DREAM_OK;
 	if (r < 0)
-		return fail_start(proc, master, node_msg_printf("[\"start\", \"%s\"]", node_diag_code_name(r)));
+		return fail_start(
+			proc, master, node_msg_printf("[\"start\", \"%s\"]", node_diag_code_name(r)));
 	if (ops->root == NULL)
 		return fail_start(proc, master, node_msg_text("the application names no root"));
-	if (ops->root_args != NULL && node_notation_parse(ops->root_args, strlen(ops->root_args), &args, &diag) < 0)
+	if (ops->root_args != NULL &&
+		node_notation_parse(ops->root_args, strlen(ops->root_args), &args, &diag) < 0)
 		return fail_start(proc, master, node_msg_text(diag.text));
-	node_start_t how = {.module = app->gen->name, .kind = ops->root, .args = args, .link = true, .app = app};
+	node_start_t how = {
+		.module = app->gen->name, .kind = ops->root, .args = args, .link = true, .app = app};
 	dream_pid_t root;
-	bool noted = args != NULL && node_proc_hold(proc, args) == DREAM_OK; /* we may be ended while we wait */
+	bool noted =
+		args != NULL && node_proc_hold(proc, args) == DREAM_OK; /* we may be ended while we wait */
 	r = node_start_kind(proc, &how, &root);
 	if (noted)
 		(void) node_proc_unhold(proc, args);
 	node_msg_unref(args);
 	if (r != DREAM_OK)
-		return fail_start(proc, master, proc->last_reason != NULL ? node_msg_ref(proc->last_reason) : node_msg_text("ignore"));
+		return fail_start(proc, master,
+			proc->last_reason != NULL ? node_msg_ref(proc->last_reason)
+						  : node_msg_text("ignore"));
 	pthread_mutex_lock(&proc->node->apps->lock);
 	app->root = root;
 	pthread_mutex_unlock(&proc->node->apps->lock);
@@ -223,7 +233,8 @@ static int on_sys(node_proc_t *proc, master_t *master, node_sig_t *sig)
 	} else if (sig->code == NODE_MASTER_CONFIG_CHANGED) {
 		config_changed(proc, master, sig);
 	} else {
-		node_proc_answer_take(proc->node, sig, DREAM_EREQUEST, node_msg_text("an application master cannot do that"));
+		node_proc_answer_take(proc->node, sig, DREAM_EREQUEST,
+			node_msg_text("an application master cannot do that"));
 	}
 	return NODE_RUN_IDLE;
 }
@@ -302,8 +313,15 @@ int node_master_start(node_proc_t *proc, node_app_t *app, uint64_t *ret_monitor)
 		return DREAM_ENOMEM;
 	}
 	master->app = app;
-	node_spawn_t spawn = {.ops = &master_ops, .self = master, .label = "application_master", .app = app, .parent = proc,
-		.gen = node_code_ref(app->gen), .flags = NODE_PROC_SYSTEM, .monitor_ref = *ret_monitor, .start = start};
+	node_spawn_t spawn = {.ops = &master_ops,
+		.self = master,
+		.label = "application_master",
+		.app = app,
+		.parent = proc,
+		.gen = node_code_ref(app->gen),
+		.flags = NODE_PROC_SYSTEM,
+		.monitor_ref = *ret_monitor,
+		.start = start};
 	int r = node_proc_spawn(proc->node, &spawn, &app->master);
 	if (r < 0) {
 		node_sig_free(start);

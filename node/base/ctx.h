@@ -19,7 +19,7 @@ typedef struct node_ctx {
 	struct node_proc *proc; /* set with NODE_CTX_PROCESS */
 	void *sched;            /* the scheduler this thread is */
 	uint32_t tag;
-	node_t *ref_node;  /* whose block of reference numbers the two below are */
+	node_t *ref_node; /* whose block of reference numbers the two below are */
 	uint64_t ref_next;
 	uint64_t ref_end;
 	void *msgs; /* small messages kept for reuse (term/msg.c), and how many */

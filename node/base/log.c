@@ -86,8 +86,8 @@ static bool write_next(node_log_t *log)
 	bool taken = true;
 	if (dropped > 0) {
 		char note[64];
-		int n = snprintf(note, sizeof(note), "(%" PRIu64 " lines dropped: the log's reader is too slow)\n",
-			dropped);
+		int n = snprintf(note, sizeof(note),
+			"(%" PRIu64 " lines dropped: the log's reader is too slow)\n", dropped);
 		taken = write_bounded(log->fd, note, (size_t) n);
 	}
 	taken = taken && write_bounded(log->fd, text, strlen(text));
@@ -180,7 +180,8 @@ void node_log(node_t *node, int32_t level, const char *format, ...)
 	pthread_mutex_unlock(&log->lock);
 }
 
-uint32_t node_log_tail(node_log_t *log, uint64_t after, int32_t level, node_log_line_t *ret_lines, uint32_t cap)
+uint32_t node_log_tail(
+	node_log_t *log, uint64_t after, int32_t level, node_log_line_t *ret_lines, uint32_t cap)
 {
 	uint32_t n = 0;
 	pthread_mutex_lock(&log->lock);

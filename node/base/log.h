@@ -13,9 +13,9 @@ DREAM_BEGIN_DECLS
 typedef struct node_log node_log_t;
 
 typedef struct node_log_line {
-	uint64_t seq;    /* counts from 1 */
+	uint64_t seq; /* counts from 1 */
 	int64_t wall_ns;
-	int32_t level;   /* DREAM_LOG_* */
+	int32_t level; /* DREAM_LOG_* */
 	char text[NODE_LOG_LINE_MAX];
 } node_log_line_t;
 
@@ -36,7 +36,8 @@ void node_log_close(node_log_t *log);
 DREAM_PRINTF(3, 4) void node_log(node_t *node, int32_t level, const char *format, ...);
 
 /** Copies the newest @cap lines with seq > @after and at least @level, oldest first; returns how many. [any] */
-uint32_t node_log_tail(node_log_t *log, uint64_t after, int32_t level, node_log_line_t *ret_lines, uint32_t cap);
+uint32_t node_log_tail(
+	node_log_t *log, uint64_t after, int32_t level, node_log_line_t *ret_lines, uint32_t cap);
 
 /** Sets, and tells, the least level that is kept. [any] */
 void node_log_set_level(node_log_t *log, int32_t level);

@@ -34,7 +34,8 @@ typedef struct node_hooks {
 	/* dist: the name behind such a number; NULL if none; lives as long as the node. */
 	const char *(*node_name_borrow)(node_t *node, uint32_t number);
 	/* console: an operator's command line has come; NULL: there is no console. Copies what it needs; [loop]. */
-	void (*console_command)(node_t *node, uint64_t session, uint64_t id, const char *operator_name, const char *line);
+	void (*console_command)(
+		node_t *node, uint64_t session, uint64_t id, const char *operator_name, const char *line);
 	/* console: the operator cancelled that command, or its connection is gone; [loop]. */
 	void (*console_cancel)(node_t *node, uint64_t session, uint64_t id);
 	/* main: asks the whole node to stop; returns at once. */
@@ -43,7 +44,7 @@ typedef struct node_hooks {
 
 struct node {
 	char name[NODE_NAME_MAX + 1]; /* "counter@host" */
-	uint32_t creation;            /* this incarnation: seconds since 1970 at its start, or what a test says */
+	uint32_t creation; /* this incarnation: seconds since 1970 at its start, or what a test says */
 	struct node_clock *clock;
 	struct node_log *log;
 	struct node_proctab *procs;

@@ -209,7 +209,8 @@ static int show_info(node_cmd_t *cmd, const node_proc_t *proc, dream_pid_t pid)
 	node_output_fact_text(&facts, "name", name[0] != '\0' ? name : NULL);
 	node_output_fact_text(&facts, "kind", label_of(proc));
 	const node_proc_ops_t *ops = __atomic_load_n(&proc->ops, __ATOMIC_RELAXED);
-	node_output_fact_text(&facts, "behaviour", ops != NULL ? ops->what : NULL); /* NULL: it has just ended */
+	node_output_fact_text(
+		&facts, "behaviour", ops != NULL ? ops->what : NULL); /* NULL: it has just ended */
 	put_code(&facts, proc);
 	node_output_fact_text(&facts, "application", node_app_of_borrow(proc));
 	bool has_parent = proc->parent.id != 0;

@@ -9,9 +9,10 @@ DREAM_BEGIN_DECLS
 typedef struct node_client node_client_t;
 
 typedef struct node_client_options {
-	const char *host;        /* address or host name */
+	const char *host; /* address or host name */
 	uint16_t port;
-	const char *node_name;   /* "counter@host": must be in the node's certificate; NULL: any node of our authority */
+	const char *
+		node_name; /* "counter@host": must be in the node's certificate; NULL: any node of our authority */
 	const char *authority;   /* PEM files */
 	const char *certificate; /* with the role operator */
 	const char *key;
@@ -34,8 +35,8 @@ typedef void (*node_client_on_item_t)(void *data, const uint8_t *item, uint64_t 
  *  @cancelled polled at least every 100 ms if not NULL; non-zero cancels the command at the node (^C)
  *  Returns    the command's own code: DREAM_OK or what the node says, with its text in @diag
  *  Errors     DREAM_ENOCONNECTION the connection was lost, DREAM_ETIMEDOUT */
-int node_client_command(node_client_t *client, const char *line, int64_t timeout_ms, node_client_on_item_t on_item, void *data,
-	const volatile int *cancelled, node_diag_t *diag);
+int node_client_command(node_client_t *client, const char *line, int64_t timeout_ms,
+	node_client_on_item_t on_item, void *data, const volatile int *cancelled, node_diag_t *diag);
 
 /** Closes gracefully, waiting at most 200 ms; NULL is allowed. */
 void node_client_close(node_client_t *client);

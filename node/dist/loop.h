@@ -10,7 +10,8 @@ DREAM_BEGIN_DECLS
  *  @options  events, owner and wake are set by us
  *  Errors    as node_quic_open(); DREAM_ELIMIT no descriptors left
  *  Thread    [boot] */
-int node_loop_open(node_t *node, const node_quic_options_t *options, node_network_t **ret_net, node_diag_t *diag);
+int node_loop_open(
+	node_t *node, const node_quic_options_t *options, node_network_t **ret_net, node_diag_t *diag);
 
 DREAM_END_DECLS
 #endif

@@ -308,7 +308,8 @@ static int on_reply(node_peer_t *peer, const node_frame_t *f, node_diag_t *diag)
 	dream_pid_t caller = {call->caller, node->creation, 0},
 		    from = {f->from, peer->creation, peer->number};
 	answer_local(node, &caller, from, f->ref, f->code, msg);
-	if (f->from == 0 && f->code >= 0) /* another process answered by value: the server still holds the call */
+	if (f->from == 0 &&
+		f->code >= 0) /* another process answered by value: the server still holds the call */
 		(void) cancel_call(peer, node_frame_lane(call->caller), call, f->ref);
 	node_remote_call_free(call);
 	return DREAM_OK;

@@ -44,7 +44,8 @@ static int resolve(node_t *node, const dream_dest_t *to, dream_pid_t *ret_pid, c
 	return *ret_name == NULL ? DREAM_ENOMEM : DREAM_OK;
 }
 
-static int send_kind_take(node_t *node, node_proc_t *from, const dream_dest_t *to, uint8_t kind, dream_msg_t *msg)
+static int send_kind_take(
+	node_t *node, node_proc_t *from, const dream_dest_t *to, uint8_t kind, dream_msg_t *msg)
 {
 	dream_pid_t pid;
 	char *name;
@@ -139,8 +140,8 @@ static int run_call(node_proc_t *proc, node_sig_t *sig, int64_t timeout_ms, drea
 	return *ret_reply != NULL ? DREAM_OK : DREAM_ENOMEM;
 }
 
-int node_call_take(
-	node_proc_t *proc, const dream_dest_t *to, dream_msg_t *request, int64_t timeout_ms, dream_msg_t **ret_reply)
+int node_call_take(node_proc_t *proc, const dream_dest_t *to, dream_msg_t *request, int64_t timeout_ms,
+	dream_msg_t **ret_reply)
 {
 	dream_pid_t pid;
 	char *name;
@@ -149,8 +150,8 @@ int node_call_take(
 		node_msg_unref(request);
 		return r < 0 ? fail_code(proc, to, r) : node_proc_fail(proc, DREAM_ESELF, "calling_self");
 	}
-	node_sig_t *sig =
-		node_sig_new_take(NODE_SIG_CALL, pid, node_proc_pid(proc), node_proc_new_ref(proc->node), request);
+	node_sig_t *sig = node_sig_new_take(
+		NODE_SIG_CALL, pid, node_proc_pid(proc), node_proc_new_ref(proc->node), request);
 	if (sig == NULL) {
 		node_mem_free(name);
 		return DREAM_ENOMEM;
@@ -170,8 +171,8 @@ static node_sig_t *sys_sig_take(node_proc_t *proc, dream_pid_t to, int32_t op, d
 	return sig;
 }
 
-int node_call_sys_take(node_proc_t *proc, dream_pid_t to, int32_t op, dream_msg_t *arg, void *data, int64_t timeout_ms,
-	dream_msg_t **ret_reply)
+int node_call_sys_take(node_proc_t *proc, dream_pid_t to, int32_t op, dream_msg_t *arg, void *data,
+	int64_t timeout_ms, dream_msg_t **ret_reply)
 {
 	node_sig_t *sig = sys_sig_take(proc, to, op, arg, data);
 	if (sig == NULL)
@@ -257,7 +258,7 @@ int node_call_stop(node_proc_t *proc, const dream_dest_t *to, const dream_msg_t 
 		return node_proc_fail_take(proc, DREAM_ENOPROC, actual);
 	bool wanted = reason == NULL ? node_msg_is_text(actual, "normal")
 				     : actual->size_bytes == reason->size_bytes &&
-			memcmp(actual->data, reason->data, actual->size_bytes) == 0;
+					       memcmp(actual->data, reason->data, actual->size_bytes) == 0;
 	if (!wanted)
 		return node_proc_fail_take(proc, DREAM_EDOWN, actual); /* GS-19 */
 	node_msg_unref(actual);
@@ -314,12 +315,12 @@ static bool settle(node_proc_t *proc, node_sig_t **at, node_sig_t *before)
 static bool is_message(const node_sig_t *sig)
 {
 	return sig->kind != NODE_SIG_SYS && sig->kind != NODE_SIG_TIMER && sig->kind != NODE_SIG_REPLY &&
-		sig->kind != NODE_SIG_CANCEL;
+	       sig->kind != NODE_SIG_CANCEL;
 }
 
 /* One pass over what was not seen before; *ret_pos remembers where the next pass starts. */
-static dream_msg_t *scan(node_proc_t *proc, int32_t (*match)(void *arg, const dream_msg_t *msg), void *arg,
-	node_sig_t **seen)
+static dream_msg_t *scan(
+	node_proc_t *proc, int32_t (*match)(void *arg, const dream_msg_t *msg), void *arg, node_sig_t **seen)
 {
 	node_sig_t *before = *seen;
 	node_sig_t **at = before != NULL ? &before->next : &proc->inbox;

@@ -7,8 +7,8 @@
 DREAM_BEGIN_DECLS
 
 /* System requests, code of a NODE_SIG_SYS. Every behaviour answers them between two messages. */
-#define NODE_SYS_GET_STATE 1      /* -> the state as a term */
-#define NODE_SYS_SUSPEND 2        /* SYS-2 */
+#define NODE_SYS_GET_STATE 1 /* -> the state as a term */
+#define NODE_SYS_SUSPEND 2   /* SYS-2 */
 #define NODE_SYS_RESUME 3
 #define NODE_SYS_TERMINATE 4      /* msg: reason */
 #define NODE_SYS_CHILDREN 5       /* supervisors -> array of {id, pid, kind, type, restarts} */
@@ -23,12 +23,12 @@ int node_call_send_take(node_t *node, node_proc_t *from, const dream_dest_t *to,
 int node_call_cast_take(node_t *node, node_proc_t *from, const dream_dest_t *to, dream_msg_t *msg);
 
 /** Calls and waits; see dream_call_raw(). @request taken. The reason of a failure is in proc->last_reason. [process] */
-int node_call_take(
-	node_proc_t *proc, const dream_dest_t *to, dream_msg_t *request, int64_t timeout_ms, dream_msg_t **ret_reply);
+int node_call_take(node_proc_t *proc, const dream_dest_t *to, dream_msg_t *request, int64_t timeout_ms,
+	dream_msg_t **ret_reply);
 
 /** A system request, the same way. @arg taken, may be NULL; @data lent until the answer. [process] */
-int node_call_sys_take(node_proc_t *proc, dream_pid_t to, int32_t op, dream_msg_t *arg, void *data, int64_t timeout_ms,
-	dream_msg_t **ret_reply);
+int node_call_sys_take(node_proc_t *proc, dream_pid_t to, int32_t op, dream_msg_t *arg, void *data,
+	int64_t timeout_ms, dream_msg_t **ret_reply);
 
 /** Starts a system request whose answer comes as NODE_SIG_REPLY with *ret_ref. [process] */
 int node_call_sys_request(node_proc_t *proc, dream_pid_t to, int32_t op, void *data, uint64_t *ret_ref);

@@ -67,7 +67,8 @@ int node_callback_init(node_proc_t *proc, node_server_t *server)
 static const dream_handler_t *find(const dream_handler_t *const *handlers, const char *tag, uint64_t size)
 {
 	for (; handlers != NULL && *handlers != NULL; handlers++)
-		if (strlen((*handlers)->tag) == size && memcmp((*handlers)->tag, tag, size) == 0) /* @tag may hold a NUL */
+		if (strlen((*handlers)->tag) == size &&
+			memcmp((*handlers)->tag, tag, size) == 0) /* @tag may hold a NUL */
 			return *handlers;
 	return NULL;
 }
@@ -101,7 +102,8 @@ static int refuse(node_proc_t *proc, int code, const char *text)
 	return DREAM_NEXT_NOREPLY;
 }
 
-static int encode_reply(node_proc_t *proc, const dream_handler_t *handler, const void *reply, dream_msg_t **ret_reply)
+static int encode_reply(
+	node_proc_t *proc, const dream_handler_t *handler, const void *reply, dream_msg_t **ret_reply)
 {
 	node_cbor_writer_t w;
 	node_diag_t diag;
@@ -110,8 +112,8 @@ static int encode_reply(node_proc_t *proc, const dream_handler_t *handler, const
 	if (r == DREAM_OK)
 		return node_cbor_finish(&w, ret_reply);
 	node_cbor_fini(&w);
-	node_log(proc->node, DREAM_LOG_ERROR, "%s: the reply to \"%s\" cannot be encoded: %s", proc->label, handler->tag,
-		diag.text);
+	node_log(proc->node, DREAM_LOG_ERROR, "%s: the reply to \"%s\" cannot be encoded: %s", proc->label,
+		handler->tag, diag.text);
 	return r;
 }
 
@@ -126,7 +128,8 @@ static dream_next_t run_typed(node_proc_t *proc, node_server_t *server, const dr
 	void *reply = handler->reply != NULL ? place(&scratch, &reply_small, handler->reply) : NULL;
 	dream_next_t next = DREAM_ENOMEM;
 	if (request != NULL && (reply != NULL || handler->reply == NULL)) {
-		int r = node_codec_decode_payload(payload, proc->node, handler->request, &scratch.mem, request, &diag);
+		int r = node_codec_decode_payload(
+			payload, proc->node, handler->request, &scratch.mem, request, &diag);
 		if (r < 0) {
 			next = refuse(proc, DREAM_EREQUEST, diag.text);
 		} else {
@@ -195,7 +198,8 @@ dream_next_t node_callback_call(
 	return next;
 }
 
-static dream_next_t run_raw(node_server_t *server, dream_next_t (*fn)(void *state, const dream_msg_t *msg), const dream_msg_t *msg)
+static dream_next_t run_raw(node_server_t *server, dream_next_t (*fn)(void *state, const dream_msg_t *msg),
+	const dream_msg_t *msg)
 {
 	enter(server);
 	dream_next_t next = fn(server->state, msg);
@@ -231,7 +235,8 @@ dream_next_t node_callback_continue(node_proc_t *proc, node_server_t *server, co
 {
 	const dream_gen_server_ops_t *ops = &server->kind->ops.server;
 	if (ops->handle_continue == NULL) {
-		node_log(proc->node, DREAM_LOG_ERROR, "%s: continue asked for, but there is no handle_continue", proc->label);
+		node_log(proc->node, DREAM_LOG_ERROR,
+			"%s: continue asked for, but there is no handle_continue", proc->label);
 		return DREAM_EINVAL;
 	}
 	return run_raw(server, ops->handle_continue, arg);

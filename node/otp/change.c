@@ -47,8 +47,8 @@ dream_msg_t *node_change_state_term(node_proc_t *proc, const node_server_t *serv
 	return state_term(proc, server->kind, server->state);
 }
 
-static int call_code_change(node_proc_t *proc, node_server_t *server, const node_kind_t *from, const node_kind_t *to,
-	void **state, node_diag_t *diag)
+static int call_code_change(node_proc_t *proc, node_server_t *server, const node_kind_t *from,
+	const node_kind_t *to, void **state, node_diag_t *diag)
 {
 	dream_old_state_t old = {DREAM_SIZED(dream_old_state_t), .vsn = vsn_of(from)};
 	if (from->ops.server.state == NULL)
@@ -56,7 +56,8 @@ static int call_code_change(node_proc_t *proc, node_server_t *server, const node
 	else if ((old.term = state_term(proc, from, server->state)) == NULL)
 		return node_diag_set(diag, DREAM_ENOMEM, "out of memory");
 	dream_msg_t *term = (dream_msg_t *) (uintptr_t) old.term;
-	bool held = term != NULL && node_proc_hold(proc, term) == DREAM_OK; /* if the process ends inside the callback */
+	bool held = term != NULL &&
+		    node_proc_hold(proc, term) == DREAM_OK; /* if the process ends inside the callback */
 	server->flags |= NODE_SERVER_CALLBACK;
 	int r = to->ops.server.code_change(&old, state);
 	server->flags &= ~NODE_SERVER_CALLBACK;
@@ -65,13 +66,13 @@ static int call_code_change(node_proc_t *proc, node_server_t *server, const node
 	node_msg_unref(term);
 	if (r >= 0)
 		return DREAM_OK;
-	return node_diag_set(diag, DREAM_ECODECHANGE, "code_change of %s %s returned %s (%s)", to->name, to->gen->vsn,
-		node_diag_code_name(r), node_diag_code_text(r));
+	return node_diag_set(diag, DREAM_ECODECHANGE, "code_change of %s %s returned %s (%s)", to->name,
+		to->gen->vsn, node_diag_code_name(r), node_diag_code_text(r));
 }
 
 /* Field names first, then the callback, which may correct them (SYS-7). */
-static int carry(node_proc_t *proc, node_server_t *server, const node_kind_t *from, const node_kind_t *to, void **ret_state,
-	node_diag_t *diag)
+static int carry(node_proc_t *proc, node_server_t *server, const node_kind_t *from, const node_kind_t *to,
+	void **ret_state, node_diag_t *diag)
 {
 	const dream_type_t *old_type = from->ops.server.state;
 	const dream_type_t *new_type = to->ops.server.state;
@@ -87,7 +88,8 @@ static int carry(node_proc_t *proc, node_server_t *server, const node_kind_t *fr
 		state = server->state; /* the same layout: the same memory */
 	} else if (!has_callback) {
 		r = node_diag_set(diag, DREAM_ECODECHANGE,
-			"%s %s has no code_change, and its state is not described on both sides", to->name, to->gen->vsn);
+			"%s %s has no code_change, and its state is not described on both sides", to->name,
+			to->gen->vsn);
 	}
 	if (r == DREAM_OK && has_callback)
 		r = call_code_change(proc, server, from, to, &state, diag);
@@ -178,7 +180,8 @@ int node_change_back(node_proc_t *proc, node_server_t *server, node_diag_t *diag
 	if (to == NULL && node_code_current_of_borrow(proc->gen) == proc->gen)
 		return DREAM_OK; /* it never left */
 	if (to == NULL)
-		return node_diag_set(diag, DREAM_ECODECHANGE, "%s was started on %s", server->kind->name, proc->gen->vsn);
+		return node_diag_set(
+			diag, DREAM_ECODECHANGE, "%s was started on %s", server->kind->name, proc->gen->vsn);
 	const node_kind_t *from = server->kind;
 	void *left = server->state;
 	void *state = server->old_state;
@@ -186,8 +189,8 @@ int node_change_back(node_proc_t *proc, node_server_t *server, node_diag_t *diag
 		struct node_heap_block *mark = node_heap_mark(proc);
 		heap_mem_t mem = heap_mem(proc);
 		void *fresh = node_heap_alloc(proc, to->ops.server.state->size);
-		if (fresh != NULL && node_codec_migrate(from->ops.server.state, left, to->ops.server.state, &mem.mem, fresh,
-					     diag) == DREAM_OK) {
+		if (fresh != NULL && node_codec_migrate(from->ops.server.state, left, to->ops.server.state,
+					     &mem.mem, fresh, diag) == DREAM_OK) {
 			free_state(proc, to, state);
 			state = fresh;
 		} else {

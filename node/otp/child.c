@@ -41,17 +41,20 @@ static int check_spec(const node_kind_t *sup, const dream_child_t *spec, node_di
 	if (spec->kind == NULL)
 		return node_diag_set(diag, DREAM_EMODULE, "supervisor %s: a child without a kind", sup->name);
 	if (spec->restart > DREAM_TEMPORARY)
-		return node_diag_set(diag, DREAM_EMODULE, "supervisor %s: child %s: restart %u is none of permanent, transient, temporary",
+		return node_diag_set(diag, DREAM_EMODULE,
+			"supervisor %s: child %s: restart %u is none of permanent, transient, temporary",
 			sup->name, spec->kind, spec->restart);
 	if (spec->shutdown_ms < DREAM_SHUTDOWN_INFINITY)
-		return node_diag_set(diag, DREAM_EMODULE, "supervisor %s: child %s: negative shutdown time", sup->name, spec->kind);
+		return node_diag_set(diag, DREAM_EMODULE, "supervisor %s: child %s: negative shutdown time",
+			sup->name, spec->kind);
 	if (spec->module == NULL && node_code_kind_borrow(sup->gen, spec->kind) == NULL)
-		return node_diag_set(diag, DREAM_EMODULE, "supervisor %s: module %s has no kind \"%s\"", sup->name, sup->gen->name,
-			spec->kind);
+		return node_diag_set(diag, DREAM_EMODULE, "supervisor %s: module %s has no kind \"%s\"",
+			sup->name, sup->gen->name, spec->kind);
 	return DREAM_OK;
 }
 
-static int child_new(const node_kind_t *sup, const dream_child_t *spec, node_child_t **ret_child, node_diag_t *diag)
+static int child_new(
+	const node_kind_t *sup, const dream_child_t *spec, node_child_t **ret_child, node_diag_t *diag)
 {
 	dream_msg_t *args;
 	int r = check_spec(sup, spec, diag);
@@ -91,7 +94,8 @@ int node_child_list_new(const node_kind_t *kind, GPtrArray **ret_children, node_
 		node_child_t *child = NULL;
 		int r = child_new(kind, ops->children[i], &child, diag);
 		if (r == DREAM_OK && has_id(children, child->id)) { /* SUP-17 */
-			r = node_diag_set(diag, DREAM_EMODULE, "supervisor %s: two children with the id \"%s\"", kind->name, child->id);
+			r = node_diag_set(diag, DREAM_EMODULE,
+				"supervisor %s: two children with the id \"%s\"", kind->name, child->id);
 			child_free(child);
 		}
 		if (r < 0) {
@@ -113,7 +117,8 @@ static void look_up_foreign(node_proc_t *proc, node_child_t *child)
 	if (kind != NULL) {
 		child->is_supervisor = kind->type == DREAM_KIND_SUPERVISOR;
 		if (child->default_shutdown)
-			child->shutdown_ms = child->is_supervisor ? DREAM_SHUTDOWN_INFINITY : WORKER_SHUTDOWN_MS;
+			child->shutdown_ms =
+				child->is_supervisor ? DREAM_SHUTDOWN_INFINITY : WORKER_SHUTDOWN_MS;
 	}
 	node_code_unref(gen);
 }
@@ -121,7 +126,11 @@ static void look_up_foreign(node_proc_t *proc, node_child_t *child)
 int node_child_start(node_proc_t *proc, node_child_t *child)
 {
 	look_up_foreign(proc, child);
-	node_start_t how = {.module = child->module, .kind = child->kind, .args = child->args, .name = child->name, .link = true};
+	node_start_t how = {.module = child->module,
+		.kind = child->kind,
+		.args = child->args,
+		.name = child->name,
+		.link = true};
 	int r = node_start_kind(proc, &how, &child->pid);
 	child->state = r == DREAM_OK ? NODE_CHILD_RUNNING : NODE_CHILD_STOPPED;
 	return r; /* GS-3: the exit of a failed start comes as a stranger's, and is ignored (SUP-12) */
@@ -147,8 +156,8 @@ static void report_bad_end(node_proc_t *proc, const node_child_t *child, const d
 {
 	GString *text = g_string_new(NULL);
 	node_notation_print(text, reason->data, reason->size_bytes, 200);
-	node_log(proc->node, DREAM_LOG_ERROR, "supervisor %s: child %s ended badly while being stopped: %s", proc->label,
-		child->id, text->str);
+	node_log(proc->node, DREAM_LOG_ERROR, "supervisor %s: child %s ended badly while being stopped: %s",
+		proc->label, child->id, text->str);
 	g_string_free(text, TRUE);
 }
 
@@ -164,7 +173,8 @@ void node_child_stop(node_proc_t *proc, node_child_t *child)
 	if (was != NODE_CHILD_RUNNING || node_proc_monitor(proc, child->pid, NULL, &monitor) < 0)
 		return;
 	signal_exit(proc, child->pid, brutal ? "kill" : "shutdown");
-	int64_t wait_ms = brutal || child->shutdown_ms == DREAM_SHUTDOWN_INFINITY ? DREAM_INFINITY : child->shutdown_ms;
+	int64_t wait_ms =
+		brutal || child->shutdown_ms == DREAM_SHUTDOWN_INFINITY ? DREAM_INFINITY : child->shutdown_ms;
 	if (node_call_await_down(proc, monitor, node_call_deadline(proc->node, wait_ms), &reason) < 0) {
 		signal_exit(proc, child->pid, "kill");
 		(void) node_call_await_down(proc, monitor, NODE_FOREVER, &reason);

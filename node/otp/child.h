@@ -8,7 +8,7 @@
 
 DREAM_BEGIN_DECLS
 
-#define NODE_CHILD_STOPPED 0    /* never started, ignored, or terminated */
+#define NODE_CHILD_STOPPED 0 /* never started, ignored, or terminated */
 #define NODE_CHILD_RUNNING 1
 #define NODE_CHILD_RESTARTING 2 /* a restart failed and will be tried again (SUP-6) */
 

@@ -231,7 +231,8 @@ static int on_sys(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
 		return r < 0 ? stop_take(proc, server, node_msg_text("upgrade_rolled_back")) : NODE_RUN_IDLE;
 	}
 	default:
-		node_proc_answer_take(proc->node, sig, DREAM_EREQUEST, node_msg_text("unknown system request"));
+		node_proc_answer_take(
+			proc->node, sig, DREAM_EREQUEST, node_msg_text("unknown system request"));
 		return NODE_RUN_IDLE;
 	}
 }
@@ -274,7 +275,8 @@ static int on_plain(node_proc_t *proc, node_server_t *server, node_sig_t *sig,
 static int on_info_take(node_proc_t *proc, node_server_t *server, dream_msg_t *msg)
 {
 	node_sig_t *sig = msg == NULL ? NULL
-				      : node_sig_new_take(NODE_SIG_MSG, node_proc_pid(proc), node_proc_pid(proc), 0, msg);
+				      : node_sig_new_take(NODE_SIG_MSG, node_proc_pid(proc),
+						node_proc_pid(proc), 0, msg);
 	if (sig == NULL)
 		return stop_take(proc, server, error_reason(DREAM_ENOMEM));
 	return on_plain(proc, server, sig, node_callback_info);
@@ -382,7 +384,8 @@ static int run(node_proc_t *proc)
 		r = node_proc_exiting(proc) ? NODE_RUN_EXIT : run_init(proc, server);
 	}
 	for (int n = 0; r == NODE_RUN_IDLE && n < MSGS_PER_TURN; n++) {
-		if (server->next_continue != NULL) { /* GS-6: before any message, but not before an exit signal */
+		if (server->next_continue !=
+			NULL) { /* GS-6: before any message, but not before an exit signal */
 			node_proc_drain(proc);
 			r = node_proc_exiting(proc) ? NODE_RUN_EXIT : run_continue(proc, server);
 			continue;

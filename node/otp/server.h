@@ -11,11 +11,13 @@ DREAM_BEGIN_DECLS
 typedef struct node_server {
 	const node_kind_t *kind; /* of proc->gen */
 	void *state;
-	dream_msg_t *args;       /* until init has run */
-	const node_kind_t *old_kind; /* during an upgrade: where it came from, with a reference on its generation */
+	dream_msg_t *args; /* until init has run */
+	const node_kind_t
+		*old_kind; /* during an upgrade: where it came from, with a reference on its generation */
 	void *old_state;
 	/* what the running callback asks for */
-	dream_msg_t *last_reply; /* GS-13: to proc->current, sent when terminate is over, unless that is killed */
+	dream_msg_t
+		*last_reply; /* GS-13: to proc->current, sent when terminate is over, unless that is killed */
 	dream_msg_t *next_continue;
 	dream_msg_t *next_reason;
 	int64_t next_timeout_ms; /* negative: none */

@@ -52,7 +52,8 @@ static plain_t *plain_new_take(const node_kind_t *kind, dream_msg_t *args)
 
 /* ---- what each kind needs ---- */
 
-static int make_self_take(node_proc_t *parent, const node_kind_t *kind, dream_msg_t *args, node_spawn_t *spawn)
+static int make_self_take(
+	node_proc_t *parent, const node_kind_t *kind, dream_msg_t *args, node_spawn_t *spawn)
 {
 	node_diag_t diag;
 	int r = DREAM_OK;
@@ -71,7 +72,8 @@ static int make_self_take(node_proc_t *parent, const node_kind_t *kind, dream_ms
 		spawn->self = sup;
 	} else {
 		node_msg_unref(args);
-		return node_proc_fail(parent, DREAM_EINVAL, "%s is an application: start it by name", kind->name);
+		return node_proc_fail(
+			parent, DREAM_EINVAL, "%s is an application: start it by name", kind->name);
 	}
 	if (r < 0)
 		return node_proc_fail(parent, r, "%s", diag.text);
@@ -108,7 +110,8 @@ static int kill_late(node_proc_t *parent, dream_pid_t child)
 	dream_msg_t *why;
 	dream_msg_t *kill = node_msg_text("kill");
 	(void) node_proc_unlink(parent, child);
-	int r = node_proc_monitor(parent, child, NULL, &monitor); /* its answer may come yet, and is not its death */
+	int r = node_proc_monitor(
+		parent, child, NULL, &monitor); /* its answer may come yet, and is not its death */
 	node_proc_exit_signal(parent->node, parent, child, kill);
 	node_msg_unref(kill);
 	if (r == DREAM_OK && node_call_await_down(parent, monitor, NODE_FOREVER, &why) == DREAM_OK)
@@ -158,10 +161,16 @@ int node_start_kind(node_proc_t *parent, const node_start_t *how, dream_pid_t *r
 	const node_kind_t *kind = gen != NULL ? node_code_kind_borrow(gen, how->kind) : NULL;
 	if (kind == NULL) {
 		node_code_unref(gen);
-		return node_proc_fail(parent, DREAM_ENOENT, "no kind \"%s\" in a loaded module \"%s\"", how->kind, how->module);
+		return node_proc_fail(parent, DREAM_ENOENT, "no kind \"%s\" in a loaded module \"%s\"",
+			how->kind, how->module);
 	}
-	node_spawn_t spawn = {.label = kind->name, .name = how->name, .parent = parent, .app = how->app, .gen = gen,
-		.link = how->link, .monitor_ref = how->monitor_ref};
+	node_spawn_t spawn = {.label = kind->name,
+		.name = how->name,
+		.parent = parent,
+		.app = how->app,
+		.gen = gen,
+		.link = how->link,
+		.monitor_ref = how->monitor_ref};
 	dream_msg_t *args = how->args != NULL ? node_msg_ref(how->args) : node_msg_copy_null();
 	int r = make_self_take(parent, kind, args, &spawn);
 	if (r < 0) {

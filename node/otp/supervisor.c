@@ -147,7 +147,8 @@ static bool too_many(node_proc_t *proc, node_sup_t *sup)
 {
 	const dream_supervisor_ops_t *ops = &sup->kind->ops.supervisor;
 	int64_t now_ns = node_clock_now(proc->node);
-	int64_t period_ns = (int64_t) (ops->period_s != 0 ? ops->period_s : DEFAULT_PERIOD_S) * 1000 * NODE_MS;
+	int64_t period_ns =
+		(int64_t) (ops->period_s != 0 ? ops->period_s : DEFAULT_PERIOD_S) * 1000 * NODE_MS;
 	int32_t intensity = ops->intensity == 0 ? DEFAULT_INTENSITY : ops->intensity < 0 ? 0 : ops->intensity;
 	while (sup->restarts->len > 0 && now_ns - g_array_index(sup->restarts, int64_t, 0) > period_ns)
 		g_array_remove_index(sup->restarts, 0);
@@ -167,8 +168,8 @@ static guint index_of(const node_sup_t *sup, const node_child_t *child)
 static void try_again(node_proc_t *proc, node_child_t *child)
 {
 	child->state = NODE_CHILD_RESTARTING;
-	node_sig_t *sig =
-		node_sig_new_take(NODE_SIG_TIMER, node_proc_pid(proc), node_proc_pid(proc), child->number, NULL);
+	node_sig_t *sig = node_sig_new_take(
+		NODE_SIG_TIMER, node_proc_pid(proc), node_proc_pid(proc), child->number, NULL);
 	if (sig != NULL)
 		(void) node_proc_deliver_take(proc->node, sig);
 }
@@ -176,8 +177,8 @@ static void try_again(node_proc_t *proc, node_child_t *child)
 static int restart(node_proc_t *proc, node_sup_t *sup, node_child_t *child)
 {
 	if (too_many(proc, sup)) {
-		node_log(proc->node, DREAM_LOG_ERROR, "supervisor %s: child %s: too many restarts, giving up", proc->label,
-			child->id);
+		node_log(proc->node, DREAM_LOG_ERROR, "supervisor %s: child %s: too many restarts, giving up",
+			proc->label, child->id);
 		return end_take(proc, sup, node_msg_text("shutdown"));
 	}
 	uint32_t strategy = sup->kind->ops.supervisor.strategy;
@@ -194,7 +195,8 @@ static int restart(node_proc_t *proc, node_sup_t *sup, node_child_t *child)
 		stop_from(proc, sup, from, true);
 		failed = start_from(proc, sup, from);
 		if (failed != NULL) /* SUP-7 */
-			stop_from(proc, sup, strategy == DREAM_ONE_FOR_ALL ? 0 : index_of(sup, failed), false);
+			stop_from(
+				proc, sup, strategy == DREAM_ONE_FOR_ALL ? 0 : index_of(sup, failed), false);
 	}
 	if (failed != NULL)
 		try_again(proc, failed);
@@ -207,8 +209,8 @@ static void report_end(node_proc_t *proc, const node_child_t *child, const dream
 		return;
 	GString *text = g_string_new(NULL);
 	node_notation_print(text, reason->data, reason->size_bytes, 200);
-	node_log(proc->node, DREAM_LOG_ERROR, "supervisor %s: child %s ended: %s%s", proc->label, child->id, text->str,
-		restarts ? "; restarting" : "");
+	node_log(proc->node, DREAM_LOG_ERROR, "supervisor %s: child %s ended: %s%s", proc->label, child->id,
+		text->str, restarts ? "; restarting" : "");
 	g_string_free(text, TRUE);
 }
 
@@ -320,8 +322,8 @@ static int follow(node_proc_t *proc, node_sup_t *sup, const node_gen_t *gen, boo
 	GPtrArray *fresh;
 	const node_kind_t *kind = node_code_kind_borrow(gen, sup->kind->name);
 	if (kind == NULL || kind->type != DREAM_KIND_SUPERVISOR)
-		return node_diag_set(diag, DREAM_ECODECHANGE, "%s %s has no supervisor \"%s\"", gen->name, gen->vsn,
-			sup->kind->name);
+		return node_diag_set(diag, DREAM_ECODECHANGE, "%s %s has no supervisor \"%s\"", gen->name,
+			gen->vsn, sup->kind->name);
 	int r = node_child_list_new(kind, &fresh, diag);
 	if (r < 0)
 		return r;
@@ -350,8 +352,8 @@ static int go_back(node_proc_t *proc, node_sup_t *sup, node_diag_t *diag)
 		return DREAM_OK;
 	int r = follow(proc, sup, old->gen, true, diag);
 	if (r == DREAM_OK) {
-		commit(sup);                  /* the newer generation, which follow() put there */
-		node_code_unref(old->gen);    /* follow() took a reference beside the one we kept */
+		commit(sup);               /* the newer generation, which follow() put there */
+		node_code_unref(old->gen); /* follow() took a reference beside the one we kept */
 	}
 	return r;
 }
@@ -389,7 +391,8 @@ static int on_sys(node_proc_t *proc, node_sup_t *sup, node_sig_t *sig)
 	} else if (sig->code == NODE_SYS_CHILDREN || sig->code == NODE_SYS_GET_STATE) {
 		node_proc_answer_take(proc->node, sig, DREAM_OK, children_term(proc, sup));
 	} else {
-		node_proc_answer_take(proc->node, sig, DREAM_EREQUEST, node_msg_text("a supervisor cannot do that"));
+		node_proc_answer_take(
+			proc->node, sig, DREAM_EREQUEST, node_msg_text("a supervisor cannot do that"));
 	}
 	return NODE_RUN_IDLE;
 }
@@ -406,10 +409,12 @@ static int dispatch(node_proc_t *proc, node_sup_t *sup, node_sig_t *sig)
 	case NODE_SIG_SYS:
 		return on_sys(proc, sup, sig);
 	case NODE_SIG_CALL:
-		node_proc_answer_take(proc->node, sig, DREAM_EREQUEST, node_msg_text("a supervisor takes no calls"));
+		node_proc_answer_take(
+			proc->node, sig, DREAM_EREQUEST, node_msg_text("a supervisor takes no calls"));
 		return NODE_RUN_IDLE;
 	default: /* SUP-12 */
-		node_log(proc->node, DREAM_LOG_WARNING, "supervisor %s: unexpected message dropped", proc->label);
+		node_log(proc->node, DREAM_LOG_WARNING, "supervisor %s: unexpected message dropped",
+			proc->label);
 		node_sig_free(sig);
 		return NODE_RUN_IDLE;
 	}

@@ -54,17 +54,19 @@ static void report(node_proc_t *proc)
 	char pid[300];
 	GString *why = g_string_new(NULL);
 	node_notation_print(why, proc->exit_reason->data, proc->exit_reason->size_bytes, 400);
-	node_log(proc->node, DREAM_LOG_ERROR, "process %s (%s%s%s) ended: %s; %u messages unread, %" G_GUINT64_FORMAT
-		" bytes held", node_proc_pid_text(proc->node, node_proc_pid(proc), pid), proc->label ? proc->label : "?",
+	node_log(proc->node, DREAM_LOG_ERROR,
+		"process %s (%s%s%s) ended: %s; %u messages unread, %" G_GUINT64_FORMAT " bytes held",
+		node_proc_pid_text(proc->node, node_proc_pid(proc), pid), proc->label ? proc->label : "?",
 		proc->name != NULL ? ", " : "", proc->name != NULL ? proc->name : "", why->str, proc->n_inbox,
 		proc->heap_bytes);
 	g_string_free(why, TRUE);
 }
 
-static void send_take(node_proc_t *proc, uint8_t kind, dream_pid_t to, uint64_t ref, uint8_t flags, void *data)
+static void send_take(
+	node_proc_t *proc, uint8_t kind, dream_pid_t to, uint64_t ref, uint8_t flags, void *data)
 {
-	node_sig_t *sig = node_sig_new_take(kind, to, (dream_pid_t){proc->turns, proc->node->creation, 0}, ref,
-		node_msg_ref(proc->exit_reason));
+	node_sig_t *sig = node_sig_new_take(kind, to, (dream_pid_t){proc->turns, proc->node->creation, 0},
+		ref, node_msg_ref(proc->exit_reason));
 	if (sig == NULL)
 		return;
 	sig->flags |= flags;
@@ -121,7 +123,8 @@ static void tell_callers(node_proc_t *proc)
 	uint32_t pos = 0;
 	node_refent_t *call;
 	while ((call = node_reftab_next(proc->calls, &pos)) != NULL)
-		node_proc_answer_take(proc->node, call->data, code_for(call), node_msg_ref(proc->exit_reason));
+		node_proc_answer_take(
+			proc->node, call->data, code_for(call), node_msg_ref(proc->exit_reason));
 	node_reftab_clear(&proc->calls);
 }
 
@@ -170,7 +173,7 @@ void node_proc_die(node_proc_t *proc)
 	}
 	node_proctab_hide(proc);
 	node->hooks.drop_timers(proc); /* hidden first: from now on none is added */
-	proc->turns = id; /* who the signals below are from */
+	proc->turns = id;              /* who the signals below are from */
 	node_sig_t *late = node_proctab_take_signals(proc, true);
 	tell_links(proc);
 	tell_watchers(proc);

@@ -51,7 +51,8 @@ static void on_exit_signal(node_proc_t *proc, node_sig_t *sig)
 static void on_exit_sig(node_proc_t *proc, node_sig_t *sig)
 {
 	if (sig->flags & NODE_SIG_F_LINK) {
-		node_refent_t *link = node_reftab_find(proc->links, node_reftab_pid_key(sig->from), &sig->from);
+		node_refent_t *link =
+			node_reftab_find(proc->links, node_reftab_pid_key(sig->from), &sig->from);
 		if (link == NULL || link->aux != 0) { /* EXIT-3: no such link, or being unlinked */
 			if (link != NULL)
 				node_reftab_remove(proc->links, link);
@@ -185,16 +186,36 @@ void node_handle_take(node_proc_t *proc, node_sig_t *sig)
 		return;
 	}
 	switch (sig->kind) {
-	case NODE_SIG_EXIT: on_exit_sig(proc, sig); return;
-	case NODE_SIG_LINK: on_link(proc, sig); return;
-	case NODE_SIG_UNLINK: on_unlink(proc, sig); return;
-	case NODE_SIG_UNLINK_ACK: on_unlink_ack(proc, sig); return;
-	case NODE_SIG_MONITOR: on_monitor(proc, sig); return;
-	case NODE_SIG_DEMONITOR: on_demonitor(proc, sig); return;
-	case NODE_SIG_DOWN: on_down(proc, sig); return;
-	case NODE_SIG_REPLY: on_reply(proc, sig); return;
-	case NODE_SIG_CANCEL: on_cancel(proc, sig); return;
-	default: append(proc, sig); return;
+	case NODE_SIG_EXIT:
+		on_exit_sig(proc, sig);
+		return;
+	case NODE_SIG_LINK:
+		on_link(proc, sig);
+		return;
+	case NODE_SIG_UNLINK:
+		on_unlink(proc, sig);
+		return;
+	case NODE_SIG_UNLINK_ACK:
+		on_unlink_ack(proc, sig);
+		return;
+	case NODE_SIG_MONITOR:
+		on_monitor(proc, sig);
+		return;
+	case NODE_SIG_DEMONITOR:
+		on_demonitor(proc, sig);
+		return;
+	case NODE_SIG_DOWN:
+		on_down(proc, sig);
+		return;
+	case NODE_SIG_REPLY:
+		on_reply(proc, sig);
+		return;
+	case NODE_SIG_CANCEL:
+		on_cancel(proc, sig);
+		return;
+	default:
+		append(proc, sig);
+		return;
 	}
 }
 

@@ -78,7 +78,8 @@ int node_proc_spawn(node_t *node, const node_spawn_t *how, dream_pid_t *ret_pid)
 		return DREAM_ELIMIT;
 	dream_pid_t pid = {id, node->creation, 0};
 	node_refent_t *entry;
-	int r = how->start == NULL ? DREAM_OK : node_reftab_add(&proc->calls, how->start->ref, how->start->from, &entry);
+	int r = how->start == NULL ? DREAM_OK
+				   : node_reftab_add(&proc->calls, how->start->ref, how->start->from, &entry);
 	if (r == DREAM_OK && how->start != NULL) {
 		entry->data = how->start;
 		entry->aux = NODE_PROC_START_CALL;
@@ -98,7 +99,7 @@ int node_proc_spawn(node_t *node, const node_spawn_t *how, dream_pid_t *ret_pid)
 	__atomic_store_n(&proc->app, how->app != NULL || how->parent == NULL ? how->app : how->parent->app,
 		__ATOMIC_RELAXED);
 	uint32_t flags = how->flags | (how->start != NULL ? NODE_PROC_STARTING : 0) |
-		(how->parent != NULL && how->link ? NODE_PROC_CHILD : 0);
+			 (how->parent != NULL && how->link ? NODE_PROC_CHILD : 0);
 	__atomic_store_n(&proc->flags, flags, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->run_state, NODE_PROC_READY, __ATOMIC_RELAXED);
 	node_proctab_publish(proc, id);
@@ -231,7 +232,8 @@ void node_proc_defer_take(node_proc_t *proc, node_sig_t *call)
 		node_proc_answer_take(proc->node, call, DREAM_ENOMEM, NULL);
 }
 
-static void send_reply_take(node_t *node, dream_pid_t to, dream_pid_t from, uint64_t ref, int32_t code, dream_msg_t *msg)
+static void send_reply_take(
+	node_t *node, dream_pid_t to, dream_pid_t from, uint64_t ref, int32_t code, dream_msg_t *msg)
 {
 	node_sig_t *reply = node_sig_new_take(NODE_SIG_REPLY, to, from, ref, msg);
 	if (reply == NULL)
@@ -252,7 +254,8 @@ void node_proc_reply_take(
 	node_t *node, node_proc_t *proc, dream_pid_t caller, uint64_t ref, int32_t code, dream_msg_t *msg)
 {
 	node_sig_t *current = proc != NULL ? proc->current : NULL;
-	if (current != NULL && current->kind == NODE_SIG_CALL && current->ref == ref && dream_pid_equal(current->from, caller)) {
+	if (current != NULL && current->kind == NODE_SIG_CALL && current->ref == ref &&
+		dream_pid_equal(current->from, caller)) {
 		proc->current = NULL;
 		node_proc_answer_take(node, current, code, msg);
 		return;
@@ -361,7 +364,8 @@ void node_proc_forget(node_proc_t *proc, uint64_t ref)
 
 int node_names_register(node_t *node, const char *name, dream_pid_t pid)
 {
-	node_proc_t *proc = pid.node == 0 && pid.creation == node->creation ? node_proctab_find(node, pid.id) : NULL;
+	node_proc_t *proc =
+		pid.node == 0 && pid.creation == node->creation ? node_proctab_find(node, pid.id) : NULL;
 	if (proc == NULL)
 		return DREAM_ENOPROC;
 	if (proc->name != NULL)

@@ -16,15 +16,15 @@ DREAM_BEGIN_DECLS
 typedef struct node_proc node_proc_t;
 
 /* node_proc_t.run_state: for people who look; what wakes a process is the state of its queue */
-#define NODE_PROC_IDLE 0u    /* waits for a signal */
-#define NODE_PROC_READY 1u   /* in a run queue */
+#define NODE_PROC_IDLE 0u  /* waits for a signal */
+#define NODE_PROC_READY 1u /* in a run queue */
 #define NODE_PROC_RUNNING 2u
 
 /* node_proc_t.flags; written by the process, read by anybody */
 #define NODE_PROC_TRAP_EXIT 1u
-#define NODE_PROC_EXITING 2u  /* exit_reason is set; it ends as soon as its code returns or blocks */
-#define NODE_PROC_BLOCKED 4u  /* holds a stack while it waits */
-#define NODE_PROC_SYSTEM 8u   /* one of the node's own; no crash report */
+#define NODE_PROC_EXITING 2u   /* exit_reason is set; it ends as soon as its code returns or blocks */
+#define NODE_PROC_BLOCKED 4u   /* holds a stack while it waits */
+#define NODE_PROC_SYSTEM 8u    /* one of the node's own; no crash report */
 #define NODE_PROC_STARTING 16u /* has not acknowledged its start */
 #define NODE_PROC_STOPPING 32u /* in terminate */
 #define NODE_PROC_PLAIN 64u    /* a function of a module, without a behaviour: cannot change code */
@@ -54,18 +54,18 @@ typedef struct node_call_slot {
 } node_call_slot_t;
 
 struct node_proc {
-	node_sig_t *outer;   /* atomic: signals on their way, newest first; or asleep, or closed (table.h) */
-	uint64_t id;         /* atomic: serial << 32 | slot; 0: free slot */
-	uint32_t run_state;  /* relaxed atomic */
-	uint32_t flags;      /* relaxed atomic */
-	node_proc_t *next;   /* in a run queue or the free list */
+	node_sig_t *outer;  /* atomic: signals on their way, newest first; or asleep, or closed (table.h) */
+	uint64_t id;        /* atomic: serial << 32 | slot; 0: free slot */
+	uint32_t run_state; /* relaxed atomic */
+	uint32_t flags;     /* relaxed atomic */
+	node_proc_t *next;  /* in a run queue or the free list */
 	node_t *node;
 	/* below: touched only by the scheduler that runs it */
 	const node_proc_ops_t *ops;
-	void *self;          /* of ops */
-	node_sig_t *inbox;   /* messages received, oldest first */
+	void *self;        /* of ops */
+	node_sig_t *inbox; /* messages received, oldest first */
 	node_sig_t *inbox_last;
-	void *stack;         /* of sched: held between turns while it is blocked */
+	void *stack; /* of sched: held between turns while it is blocked */
 	struct node_heap_block *heap;
 	node_reftab_t *links;    /* pid -> aux: unlink id, 0 while active */
 	node_reftab_t *monitors; /* ref -> pid that we watch; data: name */
@@ -126,16 +126,17 @@ int node_proc_pid_parse(const node_t *node, const char *text, dream_pid_t *ret_p
 
 typedef struct node_spawn {
 	const node_proc_ops_t *ops;
-	void *self;          /* taken on success */
+	void *self; /* taken on success */
 	const char *label;
-	const char *name;    /* registered before the first instruction; NULL for none */
-	node_proc_t *parent; /* the spawner or NULL; app and links come from it */
-	void *app;           /* overrides the parent's if not NULL */
+	const char *name;     /* registered before the first instruction; NULL for none */
+	node_proc_t *parent;  /* the spawner or NULL; app and links come from it */
+	void *app;            /* overrides the parent's if not NULL */
 	struct node_gen *gen; /* a reference, taken on success; may be NULL */
 	bool link;
 	uint64_t monitor_ref; /* 0: no monitor for the parent */
-	node_sig_t *start;    /* an open call that init answers, or the process's end (GS-4); taken on success; may be NULL */
-	uint32_t flags;       /* NODE_PROC_SYSTEM */
+	node_sig_t *
+		start; /* an open call that init answers, or the process's end (GS-4); taken on success; may be NULL */
+	uint32_t flags; /* NODE_PROC_SYSTEM */
 } node_spawn_t;
 
 /** Makes a process and lets it run. Links and monitors are in place before its first instruction (SPN-1).
@@ -168,7 +169,7 @@ void node_proc_set_flag(node_proc_t *proc, uint32_t flag, bool on);
 static inline bool node_proc_is_parent(const node_proc_t *proc, dream_pid_t from)
 {
 	return (__atomic_load_n(&proc->flags, __ATOMIC_RELAXED) & NODE_PROC_CHILD) != 0 &&
-		dream_pid_equal(from, proc->parent);
+	       dream_pid_equal(from, proc->parent);
 }
 
 /** True for normal, shutdown and ["shutdown", _] (EXIT-6). NULL is normal. [any] */
@@ -212,7 +213,8 @@ void node_proc_ack_start_take(node_proc_t *proc, int32_t code, dream_msg_t *msg)
 void node_proc_ignore_start(node_proc_t *proc);
 
 /** Answers by value, GS-11: drops the open call if @proc (may be NULL) owes it. @msg taken. [any] */
-void node_proc_reply_take(node_t *node, node_proc_t *proc, dream_pid_t caller, uint64_t ref, int32_t code, dream_msg_t *msg);
+void node_proc_reply_take(
+	node_t *node, node_proc_t *proc, dream_pid_t caller, uint64_t ref, int32_t code, dream_msg_t *msg);
 
 /** Notes that the answer with @ref is to come through the inbox as NODE_SIG_REPLY (GS-22). Errors DREAM_ENOMEM. [process] */
 int node_proc_expect(node_proc_t *proc, uint64_t ref);

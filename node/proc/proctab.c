@@ -191,13 +191,15 @@ bool node_proc_rest(node_proc_t *proc)
 {
 	node_sig_t *empty = NULL;
 	__atomic_store_n(&proc->run_state, NODE_PROC_IDLE, __ATOMIC_RELAXED);
-	return __atomic_compare_exchange_n(&proc->outer, &empty, ASLEEP, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	return __atomic_compare_exchange_n(
+		&proc->outer, &empty, ASLEEP, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
 bool node_proc_rouse(node_proc_t *proc)
 {
 	node_sig_t *asleep = ASLEEP;
-	return __atomic_compare_exchange_n(&proc->outer, &asleep, NULL, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	return __atomic_compare_exchange_n(
+		&proc->outer, &asleep, NULL, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
 bool node_proctab_push(node_proc_t *proc, node_sig_t *sig)
@@ -216,7 +218,8 @@ bool node_proctab_push(node_proc_t *proc, node_sig_t *sig)
 
 node_sig_t *node_proctab_take_signals(node_proc_t *proc, bool close)
 {
-	node_sig_t *sig = __atomic_exchange_n(&proc->outer, close ? NODE_PROC_CLOSED : NULL, __ATOMIC_ACQ_REL);
+	node_sig_t *sig =
+		__atomic_exchange_n(&proc->outer, close ? NODE_PROC_CLOSED : NULL, __ATOMIC_ACQ_REL);
 	node_sig_t *oldest = NULL;
 	while (sig != NULL && sig != NODE_PROC_CLOSED && sig != ASLEEP) {
 		node_sig_t *next = sig->next;
@@ -243,7 +246,8 @@ uint64_t node_proc_new_ref(node_t *node)
 
 char *node_proc_pid_text(const node_t *node, dream_pid_t pid, char *buffer)
 {
-	const char *where = pid.node == 0 ? NULL : node->hooks.node_name_borrow((node_t *) (uintptr_t) node, pid.node);
+	const char *where =
+		pid.node == 0 ? NULL : node->hooks.node_name_borrow((node_t *) (uintptr_t) node, pid.node);
 	snprintf(buffer, 300, "<%u.%u%s%s>", (uint32_t) pid.id, (uint32_t) (pid.id >> 32),
 		where != NULL ? "@" : "", where != NULL ? where : "");
 	return buffer;

@@ -22,9 +22,9 @@ DREAM_BEGIN_DECLS
 #define NODE_SIG_MONITOR 13u    /* ref; data as in DOWN */
 #define NODE_SIG_DEMONITOR 14u  /* ref */
 
-#define NODE_SIG_F_LINK 1u  /* the EXIT of a linked process, not of exit_signal() */
+#define NODE_SIG_F_LINK 1u   /* the EXIT of a linked process, not of exit_signal() */
 #define NODE_SIG_F_INLINE 2u /* lies in the envelope of its msg: freed with it */
-#define NODE_SIG_F_KILL 4u  /* the untrappable kill of exit_signal() (X2) */
+#define NODE_SIG_F_KILL 4u   /* the untrappable kill of exit_signal() (X2) */
 
 typedef struct node_sig {
 	struct node_sig *next;
@@ -36,7 +36,7 @@ typedef struct node_sig {
 	dream_pid_t from;
 	uint64_t ref;
 	dream_msg_t *msg; /* one reference, ours */
-	void *data;       /* MONITOR, DOWN and signals to a remote name: a text owned by the signal; SYS: lent */
+	void *data; /* MONITOR, DOWN and signals to a remote name: a text owned by the signal; SYS: lent */
 } node_sig_t;
 
 /** A signal with @msg (taken on every path); uses the message's envelope if nobody else holds the message.

@@ -89,8 +89,9 @@ static void note_answer(round_t *round, const node_sig_t *sig)
 		}
 		node_proc_t *member = node_proctab_find(round->proc->node, pid->id);
 		const char *label = member != NULL ? __atomic_load_n(&member->label, __ATOMIC_RELAXED) : NULL;
-		round->result = node_diag_set(round->diag, sig->code, "%s %s: %.*s", label != NULL ? label : "process",
-			node_proc_pid_text(round->proc->node, *pid, text), (int) size, why);
+		round->result = node_diag_set(round->diag, sig->code, "%s %s: %.*s",
+			label != NULL ? label : "process", node_proc_pid_text(round->proc->node, *pid, text),
+			(int) size, why);
 	}
 	round->n_done += sig->code == DREAM_OK;
 	g_hash_table_remove(round->waiting, &sig->ref);
@@ -122,11 +123,13 @@ static int name_stragglers(round_t *round)
 		node_proc_t *member = node_proctab_find(round->proc->node, ((dream_pid_t *) pid)->id);
 		const char *label = member != NULL ? __atomic_load_n(&member->label, __ATOMIC_RELAXED) : "";
 		if (shown++ < STRAGGLERS_SHOWN)
-			g_string_append_printf(names, "%s%s %s", shown > 1 ? ", " : "", label != NULL ? label : "",
+			g_string_append_printf(names, "%s%s %s", shown > 1 ? ", " : "",
+				label != NULL ? label : "",
 				node_proc_pid_text(round->proc->node, *(dream_pid_t *) pid, text));
 	}
-	node_diag_set(round->diag, DREAM_ETIMEDOUT, "inside a callback whose end did not come in time: %s%s (%u in all)",
-		names->str, shown > STRAGGLERS_SHOWN ? ", …" : "", g_hash_table_size(round->waiting));
+	node_diag_set(round->diag, DREAM_ETIMEDOUT,
+		"inside a callback whose end did not come in time: %s%s (%u in all)", names->str,
+		shown > STRAGGLERS_SHOWN ? ", …" : "", g_hash_table_size(round->waiting));
 	g_string_free(names, TRUE);
 	return DREAM_ETIMEDOUT;
 }
@@ -145,7 +148,8 @@ static int await_all(round_t *round)
 }
 
 /* Asks every process for which @wanted holds. */
-static int run_round(round_t *round, bool (*wanted)(const node_proc_t *member, const void *arg), const void *arg)
+static int run_round(
+	round_t *round, bool (*wanted)(const node_proc_t *member, const void *arg), const void *arg)
 {
 	uint32_t pos = 0;
 	int r = DREAM_OK;
@@ -206,15 +210,18 @@ typedef struct {
 static int check_file(const upgrade_t *up)
 {
 	if (strcmp(up->to->name, up->from->name) != 0)
-		return node_diag_set(up->diag, DREAM_EMODULE, "%s: holds module %s, not %s", up->path, up->to->name, up->from->name);
+		return node_diag_set(up->diag, DREAM_EMODULE, "%s: holds module %s, not %s", up->path,
+			up->to->name, up->from->name);
 	if (strcmp(up->to->sha256, up->from->sha256) == 0)
-		return node_diag_set(up->diag, DREAM_EALREADY, "%s: %s %s is what runs already", up->path, up->from->name, up->from->vsn);
+		return node_diag_set(up->diag, DREAM_EALREADY, "%s: %s %s is what runs already", up->path,
+			up->from->name, up->from->vsn);
 	return DREAM_OK;
 }
 
 static round_t new_round(const upgrade_t *up, int32_t op, void *data)
 {
-	return (round_t){.proc = up->proc, .op = op, .data = data, .deadline_ns = up->deadline_ns, .diag = up->diag};
+	return (round_t){
+		.proc = up->proc, .op = op, .data = data, .deadline_ns = up->deadline_ns, .diag = up->diag};
 }
 
 static int check_states(upgrade_t *up)
@@ -246,7 +253,8 @@ static void commit(upgrade_t *up)
 	round_t round = new_round(up, NODE_SYS_UPGRADE_COMMIT, NULL);
 	round.diag = &ignored;
 	round.deadline_ns = node_call_deadline(up->proc->node, NODE_UPGRADE_DEADLINE_MS);
-	(void) run_round(&round, runs_module, up->to->name); /* who is busy gives it up with the next upgrade */
+	(void) run_round(
+		&round, runs_module, up->to->name); /* who is busy gives it up with the next upgrade */
 	node_app_follow(up->proc->node, up->to);
 }
 
@@ -259,7 +267,8 @@ static void go_back(upgrade_t *up)
 	round.deadline_ns = node_call_deadline(up->proc->node, NODE_UPGRADE_DEADLINE_MS);
 	/* All are asked, also who has not left: a straggler may have the request to go over still before it. */
 	if (run_round(&round, runs_module, up->from->name) < 0)
-		node_log(up->proc->node, DREAM_LOG_ERROR, "upgrade of %s: going back: %s", up->from->name, why.text);
+		node_log(up->proc->node, DREAM_LOG_ERROR, "upgrade of %s: going back: %s", up->from->name,
+			why.text);
 }
 
 static int switch_over(upgrade_t *up)
@@ -291,8 +300,8 @@ static int run_upgrade(upgrade_t *up)
 		r = check_states(up);
 	if (r == DREAM_OK)
 		r = switch_over(up);
-	node_log(node, r < 0 ? DREAM_LOG_ERROR : DREAM_LOG_NOTICE, "upgrade of %s from %s to %s: %s", up->from->name, up->from->vsn,
-		up->to->vsn, r < 0 ? up->diag->text : "done");
+	node_log(node, r < 0 ? DREAM_LOG_ERROR : DREAM_LOG_NOTICE, "upgrade of %s from %s to %s: %s",
+		up->from->name, up->from->vsn, up->to->vsn, r < 0 ? up->diag->text : "done");
 	node_code_unref(up->to);
 	return r;
 }
@@ -303,7 +312,8 @@ static int upgrade_here(node_proc_t *proc, const char *name, const char *path, i
 	node_t *node = proc->node;
 	node_gen_t *from = node_code_current_ref(node->code, name);
 	if (from == NULL)
-		return node_diag_set(diag, DREAM_ENOENT, "no module \"%s\" is loaded; 'apps' lists what is", name);
+		return node_diag_set(
+			diag, DREAM_ENOENT, "no module \"%s\" is loaded; 'apps' lists what is", name);
 	upgrade_t up = {.proc = proc,
 		.path = path,
 		.from = from,

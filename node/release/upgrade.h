@@ -11,10 +11,10 @@ typedef struct node_upgrade_report {
 	char module[65];
 	char from_vsn[65];
 	char to_vsn[65];
-	uint32_t n_changed;  /* processes carried over */
-	uint32_t n_staying;  /* processes that end in the old version: plain functions */
-	int64_t check_ns;    /* the dry run, beside normal service */
-	int64_t switch_ns;   /* from the flip until the last process was over */
+	uint32_t n_changed; /* processes carried over */
+	uint32_t n_staying; /* processes that end in the old version: plain functions */
+	int64_t check_ns;   /* the dry run, beside normal service */
+	int64_t switch_ns;  /* from the flip until the last process was over */
 } node_upgrade_report_t;
 
 #define NODE_UPGRADE_DEADLINE_MS 10000

@@ -68,8 +68,8 @@ static void force_wake(node_sched_t *all)
 			return;
 		}
 		/* Who saw us counted has left its work to us: see 2. */
-	} while (__atomic_sub_fetch(&all->n_searching, 1, __ATOMIC_SEQ_CST) == 0 && node_sched_has_work(all) &&
-		__atomic_load_n(&all->sleepers, __ATOMIC_SEQ_CST) != 0);
+	} while (__atomic_sub_fetch(&all->n_searching, 1, __ATOMIC_SEQ_CST) == 0 &&
+		 node_sched_has_work(all) && __atomic_load_n(&all->sleepers, __ATOMIC_SEQ_CST) != 0);
 }
 
 void node_idle_wake_one(node_sched_t *all)
@@ -97,8 +97,8 @@ static uint64_t activity(const node_sched_t *all)
 static bool become_watcher(node_sched_local_t *s)
 {
 	uint32_t none = 0;
-	return s->all->n_locals > 1 && __atomic_compare_exchange_n(&s->all->n_watching, &none, s->index + 1, false,
-					       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	return s->all->n_locals > 1 && __atomic_compare_exchange_n(&s->all->n_watching, &none, s->index + 1,
+					       false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
 bool node_idle_is_other_awake(const node_sched_local_t *s)
@@ -128,7 +128,7 @@ static int64_t time_to_timer(const node_sched_local_t *s, int64_t now_ns)
 static bool has_reason_to_wake(node_sched_local_t *s, bool watching)
 {
 	return node_sched_has_work(s->all) || (watching && node_sched_look_around(s)) ||
-		__atomic_load_n(&s->all->stopping, __ATOMIC_SEQ_CST) != 0;
+	       __atomic_load_n(&s->all->stopping, __ATOMIC_SEQ_CST) != 0;
 }
 
 /* Sleeps until woken or with a reason. Returns whether @s watches. */

@@ -18,15 +18,15 @@ typedef struct node_sched_local {
 	node_sched_t *all;
 	node_ctx_t *ctx; /* of its thread, which it never leaves */
 	uint32_t index;
-	uint32_t handoffs; /* in a row */
-	uint32_t tick;     /* turns, for what is done every so often */
+	uint32_t handoffs;     /* in a row */
+	uint32_t tick;         /* turns, for what is done every so often */
 	node_stack_t *running; /* the one that runs now */
 	node_stack_t *stack;   /* the one that the next process without a stack borrows */
 	node_fiber_t fiber;
 	int64_t woken_ns;
-	uint32_t wake_word; /* futex: changes when somebody wakes us */
-	bool searching; /* counted in n_searching */
-	uint64_t left_lying;    /* bitmap: schedulers whose hand-off slot may be emptied by us */
+	uint32_t wake_word;      /* futex: changes when somebody wakes us */
+	bool searching;          /* counted in n_searching */
+	uint64_t left_lying;     /* bitmap: schedulers whose hand-off slot may be emptied by us */
 	uint64_t seen_turns[64]; /* of each scheduler when we last looked around */
 	pthread_t thread;
 	node_wheel_t wheel;
@@ -48,7 +48,7 @@ struct node_sched {
 	pthread_mutex_t lock; /* the queue below */
 	node_proc_t *global;  /* woken by other threads, or overflown */
 	node_proc_t *global_last;
-	uint32_t n_global;    /* atomic */
+	uint32_t n_global; /* atomic */
 	struct node_timers *timers;
 	node_sched_local_t *locals;
 };

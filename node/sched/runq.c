@@ -19,7 +19,8 @@ node_proc_t *node_runq_pop(node_runq_t *q)
 	while (head != __atomic_load_n(&q->tail, __ATOMIC_ACQUIRE)) {
 		/* Read before the exchange: a slot can be filled again only after head has moved on. */
 		node_proc_t *proc = __atomic_load_n(&q->ring[SLOT(head)], __ATOMIC_RELAXED);
-		if (__atomic_compare_exchange_n(&q->head, &head, head + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		if (__atomic_compare_exchange_n(
+			    &q->head, &head, head + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			return proc;
 	}
 	return NULL;

@@ -279,7 +279,8 @@ static void run(node_sched_local_t *s, node_proc_t *proc)
 	__atomic_store_n(&proc->run_state, NODE_PROC_RUNNING, __ATOMIC_RELAXED);
 	node_stack_t *stack = stack_for(s, proc);
 	if (stack == NULL) { /* as with memory: this process cannot go on, others may */
-		node_log(s->all->node, DREAM_LOG_ERROR, "no stack for a process: %u in use; raise max_stacks or vm.max_map_count",
+		node_log(s->all->node, DREAM_LOG_ERROR,
+			"no stack for a process: %u in use; raise max_stacks or vm.max_map_count",
 			s->all->stacks.n_stacks);
 		node_proc_set_exit_take(proc, node_msg_text("system_limit"));
 		node_proc_die(proc);
@@ -345,7 +346,8 @@ static void stop_searching(node_sched_local_t *s)
 	s->searching = false;
 	if (__atomic_sub_fetch(&all->n_searching, 1, __ATOMIC_SEQ_CST) != 0)
 		return;
-	bool unwatched = __atomic_load_n(&all->n_watching, __ATOMIC_SEQ_CST) == 0 && node_idle_is_other_awake(s);
+	bool unwatched =
+		__atomic_load_n(&all->n_watching, __ATOMIC_SEQ_CST) == 0 && node_idle_is_other_awake(s);
 	if (unwatched || node_sched_has_work(all))
 		node_idle_wake_one(all);
 }
@@ -366,7 +368,8 @@ static void go_to_sleep(node_sched_local_t *s)
 	if (s->searching)
 		__atomic_fetch_sub(&s->all->n_searching, 1, __ATOMIC_SEQ_CST);
 	s->searching = false;
-	__atomic_store_n(&s->stats.busy_ns, s->stats.busy_ns + (uint64_t) (before_ns - s->woken_ns), __ATOMIC_RELAXED);
+	__atomic_store_n(
+		&s->stats.busy_ns, s->stats.busy_ns + (uint64_t) (before_ns - s->woken_ns), __ATOMIC_RELAXED);
 	node_idle_sleep(s);
 	s->woken_ns = node_clock_now(s->all->node);
 	fire_timers(s);
@@ -445,7 +448,8 @@ int node_sched_open(node_t *node, const node_sched_options_t *options)
 	all->locals = g_try_new0(node_sched_local_t, all->n_locals);
 	pthread_mutex_init(&all->lock, NULL);
 	int r = all->locals == NULL ? DREAM_ENOMEM
-				    : node_stack_pool_init(&all->stacks, options->stack_bytes != 0 ? options->stack_bytes : STACK_BYTES,
+				    : node_stack_pool_init(&all->stacks,
+					      options->stack_bytes != 0 ? options->stack_bytes : STACK_BYTES,
 					      options->max_stacks != 0 ? options->max_stacks : MAX_STACKS);
 	if (r == DREAM_OK)
 		r = node_timers_open(all);

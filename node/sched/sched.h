@@ -9,9 +9,9 @@ DREAM_BEGIN_DECLS
 typedef struct node_sched node_sched_t;
 
 typedef struct node_sched_options {
-	uint32_t n_threads;   /* 0: no threads: a test drives the one scheduler with node_sched_drive() */
-	size_t stack_bytes;   /* of a process's stack with its guard; 0: 128 KiB (1 MiB under sanitizers) */
-	uint32_t max_stacks;  /* processes that may be blocked at once; 0: 1,048,576 */
+	uint32_t n_threads;  /* 0: no threads: a test drives the one scheduler with node_sched_drive() */
+	size_t stack_bytes;  /* of a process's stack with its guard; 0: 128 KiB (1 MiB under sanitizers) */
+	uint32_t max_stacks; /* processes that may be blocked at once; 0: 1,048,576 */
 } node_sched_options_t;
 
 /** Makes the schedulers of a node and installs its hooks wake, block, leave, drop_timers; nothing runs yet.
@@ -37,7 +37,7 @@ typedef struct node_sched_stats {
 	uint64_t turns;
 	uint64_t stolen;
 	uint64_t sleeps;
-	uint64_t busy_ns;  /* not asleep */
+	uint64_t busy_ns; /* not asleep */
 	uint32_t ready;
 } node_sched_stats_t;
 
@@ -52,7 +52,8 @@ void node_sched_stats(const node_t *node, uint32_t index, node_sched_stats_t *re
 /** Delivers @sig (taken on every path) after @delay_ms; to sig->to, or to whom @name (lent, may be NULL) is registered then (TMR-1).
  *  @ret_ref  for cancelling; may be NULL
  *  Errors    DREAM_EINVAL delay outside 0 to NODE_TIMER_MAX_MS, DREAM_ENOMEM. [any] */
-int node_timer_start_take(node_t *node, node_sig_t *sig, const char *name, int64_t delay_ms, uint64_t *ret_ref);
+int node_timer_start_take(
+	node_t *node, node_sig_t *sig, const char *name, int64_t delay_ms, uint64_t *ret_ref);
 /** Returns the milliseconds that were left, or DREAM_ENOENT (TMR-2). [any] */
 int64_t node_timer_cancel(node_t *node, uint64_t ref);
 /** Timers that wait. [any] */

@@ -38,7 +38,8 @@ void node_stack_pool_fini(node_stack_pool_t *pool)
 		uint32_t n = i + 1 < pool->n_chunks ? CHUNK_STACKS : pool->n_stacks - i * CHUNK_STACKS;
 		for (uint32_t k = 0; k < n; k++) {
 			char *low = (char *) pool->chunks[i] + k * pool->stack_bytes;
-			node_stack_t *stack = (node_stack_t *) (void *) (low + pool->stack_bytes - sizeof(node_stack_t));
+			node_stack_t *stack =
+				(node_stack_t *) (void *) (low + pool->stack_bytes - sizeof(node_stack_t));
 			node_switch_fini(&stack->fiber);
 		}
 		munmap(pool->chunks[i], n * pool->stack_bytes);
@@ -85,11 +86,13 @@ static bool cut(node_stack_pool_t *pool, char *low)
 
 static bool add_chunk(node_stack_pool_t *pool)
 {
-	uint32_t n = MIN(CHUNK_STACKS, pool->max_stacks - pool->n_stacks); /* only the last chunk is smaller */
+	uint32_t n =
+		MIN(CHUNK_STACKS, pool->max_stacks - pool->n_stacks); /* only the last chunk is smaller */
 	if (n == 0)
 		return false;
 	size_t size = n * pool->stack_bytes;
-	char *chunk = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	char *chunk = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 	if (chunk == MAP_FAILED)
 		return false;
 	(void) madvise(chunk, size, MADV_NOHUGEPAGE); /* a huge page would make each stack cost 2 MB */

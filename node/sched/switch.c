@@ -74,12 +74,12 @@ static void prepare(node_fiber_t *fiber, void (*entry)(void *arg), void *arg)
 	*--sp = 0; /* aligns the stack as at a call: node_switch_first pushes one word, entry sees 16n + 8 */
 	*--sp = 0;
 	*--sp = (uint64_t) (uintptr_t) node_switch_first;
-	*--sp = 0;                            /* rbp */
-	*--sp = 0;                            /* rbx */
-	*--sp = (uint64_t) (uintptr_t) entry; /* r12 */
-	*--sp = (uint64_t) (uintptr_t) arg;   /* r13 */
-	*--sp = 0;                            /* r14 */
-	*--sp = 0;                            /* r15 */
+	*--sp = 0;                                /* rbp */
+	*--sp = 0;                                /* rbx */
+	*--sp = (uint64_t) (uintptr_t) entry;     /* r12 */
+	*--sp = (uint64_t) (uintptr_t) arg;       /* r13 */
+	*--sp = 0;                                /* r14 */
+	*--sp = 0;                                /* r15 */
 	*--sp = (uint64_t) 0x037f << 32 | 0x1f80; /* the ABI's control words at process start */
 	fiber->sp = sp;
 }
@@ -157,7 +157,7 @@ static void first(unsigned entry_high, unsigned entry_low, unsigned arg_high, un
 {
 	uint64_t entry = (uint64_t) entry_high << 32 | entry_low;
 	uint64_t arg = (uint64_t) arg_high << 32 | arg_low;
-	((void (*)(void *)) (uintptr_t) entry)((void *) (uintptr_t) arg);
+	((void (*)(void *))(uintptr_t) entry)((void *) (uintptr_t) arg);
 }
 
 static void prepare(node_fiber_t *fiber, void (*entry)(void *arg), void *arg)

@@ -8,11 +8,11 @@
 DREAM_BEGIN_DECLS
 
 typedef struct node_fiber {
-	void *sp;          /* where its registers are saved while it does not run */
-	void *fake_stack;  /* of AddressSanitizer */
-	const void *low;   /* lowest address of its stack; NULL for a thread's own */
+	void *sp;         /* where its registers are saved while it does not run */
+	void *fake_stack; /* of AddressSanitizer */
+	const void *low;  /* lowest address of its stack; NULL for a thread's own */
 	size_t size_bytes;
-	void *tsan;        /* of ThreadSanitizer */
+	void *tsan; /* of ThreadSanitizer */
 } node_fiber_t;
 
 /** Makes the calling thread's own stack a fiber that others can switch back to. */

@@ -10,8 +10,8 @@ typedef struct node_timer {
 	node_wheel_entry_t entry;
 	node_t *node;
 	node_sig_t *sig;
-	char *name; /* resolved when it expires */
-	node_proc_t *owner; /* whose end ends it (TMR-1): the destination; NULL for a name */
+	char *name;              /* resolved when it expires */
+	node_proc_t *owner;      /* whose end ends it (TMR-1): the destination; NULL for a name */
 	struct node_timer *next; /* of the same owner; under the lock */
 	struct node_timer *prev;
 	uint64_t ref;
@@ -130,11 +130,13 @@ static int64_t deadline(int64_t now_ns, int64_t delay_ms)
 	return now_ns + (delay_ms <= most_ns / NODE_MS ? delay_ms * NODE_MS : most_ns);
 }
 
-int node_timer_start_take(node_t *node, node_sig_t *sig, const char *name, int64_t delay_ms, uint64_t *ret_ref)
+int node_timer_start_take(
+	node_t *node, node_sig_t *sig, const char *name, int64_t delay_ms, uint64_t *ret_ref)
 {
 	if (sig == NULL)
 		return DREAM_ENOMEM;
-	node_timer_t *timer = delay_ms < 0 || delay_ms > NODE_TIMER_MAX_MS ? NULL : node_mem_zalloc(sizeof(*timer));
+	node_timer_t *timer =
+		delay_ms < 0 || delay_ms > NODE_TIMER_MAX_MS ? NULL : node_mem_zalloc(sizeof(*timer));
 	if (timer == NULL) {
 		node_sig_free(sig);
 		return delay_ms < 0 || delay_ms > NODE_TIMER_MAX_MS ? DREAM_EINVAL : DREAM_ENOMEM;

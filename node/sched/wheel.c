@@ -68,7 +68,8 @@ static uint64_t next_slot(const node_wheel_t *wheel, int *ret_level, unsigned *r
 		int shift = 6 * level;
 		unsigned here = (unsigned) (wheel->now_tick >> shift) & 63;
 		uint64_t turned = here == 0 ? wheel->occupied[level]
-					    : wheel->occupied[level] >> here | wheel->occupied[level] << (64 - here);
+					    : wheel->occupied[level] >> here | wheel->occupied[level]
+										       << (64 - here);
 		unsigned ahead = (unsigned) __builtin_ctzll(turned);
 		*ret_level = level;
 		*ret_slot = (here + ahead) & 63;

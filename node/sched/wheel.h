@@ -18,7 +18,7 @@ typedef struct node_wheel_entry {
 } node_wheel_entry_t;
 
 typedef struct node_wheel {
-	uint32_t lock;      /* a spin lock: held for a few instructions */
+	uint32_t lock; /* a spin lock: held for a few instructions */
 	uint64_t now_tick;
 	uint64_t next_tick; /* relaxed atomic: no entry expires before; UINT64_MAX: none */
 	uint64_t occupied[NODE_WHEEL_LEVELS];

@@ -6,8 +6,9 @@
 #include "release/upgrade.h"
 #include "support/node.h"
 
-class AppNode : public SimNode {
-public:
+class AppNode : public SimNode
+{
+      public:
 	AppNode()
 	{
 		node_diag_t why = {};
@@ -44,7 +45,8 @@ public:
 	int upgrade(const char *module, const std::string &path)
 	{
 		return ask([&](node_proc_t *p, node_diag_t *d) {
-			return node_upgrade_module(p, module, path.c_str(), NODE_UPGRADE_DEADLINE_MS, &report, d);
+			return node_upgrade_module(
+				p, module, path.c_str(), NODE_UPGRADE_DEADLINE_MS, &report, d);
 		});
 	}
 	// The reply of a registered server, in notation.

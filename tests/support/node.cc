@@ -179,7 +179,7 @@ static void virtual_random(node_clock_t *clock, void *ret_bytes, size_t size_byt
 }
 
 VirtualClock::VirtualClock(uint64_t seed)
-	: clock{virtual_now, virtual_wall, virtual_random, this}, now_ns(1000 * NODE_MS), random(seed)
+    : clock{virtual_now, virtual_wall, virtual_random, this}, now_ns(1000 * NODE_MS), random(seed)
 {
 }
 
@@ -192,7 +192,7 @@ static node_sched_options_t options(uint32_t n_threads, uint32_t max_stacks)
 }
 
 SimNode::SimNode(uint64_t seed, const char *name, uint32_t max_stacks)
-	: VirtualClock(seed), TestNode(name, &clock, options(0, max_stacks))
+    : VirtualClock(seed), TestNode(name, &clock, options(0, max_stacks))
 {
 }
 
@@ -224,7 +224,7 @@ dream_pid_t SimNode::go(Body body, const Spawn &how)
 // ---- threads
 
 ThreadNode::ThreadNode(uint32_t n_threads)
-	: TestNode("threads@test", node_clock_system_borrow(), options(n_threads, 0))
+    : TestNode("threads@test", node_clock_system_borrow(), options(n_threads, 0))
 {
 }
 
@@ -255,7 +255,8 @@ dream_msg_t *term(const std::string &text)
 {
 	node_diag_t diag = {};
 	dream_msg_t *msg = nullptr;
-	EXPECT_EQ(node_notation_parse(text.data(), text.size(), &msg, &diag), DREAM_OK) << text << ": " << diag.text;
+	EXPECT_EQ(node_notation_parse(text.data(), text.size(), &msg, &diag), DREAM_OK)
+		<< text << ": " << diag.text;
 	return msg;
 }
 
@@ -384,8 +385,8 @@ static int script_main(script_t *s)
 }
 
 Script::Script()
-	: script_t{script_init, script_call, script_cast, script_info, script_continue, script_terminate,
-		  script_code_change, script_main}
+    : script_t{script_init, script_call, script_cast, script_info, script_continue, script_terminate,
+	      script_code_change, script_main}
 {
 }
 

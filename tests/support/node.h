@@ -35,19 +35,29 @@ struct Spawn {
 	int *result = nullptr; // instead of expecting success
 };
 
-class TestNode {
-public:
+class TestNode
+{
+      public:
 	TestNode(const TestNode &) = delete;
 	TestNode &operator=(const TestNode &) = delete;
 
-	operator node_t *() { return &node_; }
-	node_t *operator->() { return &node_; }
+	operator node_t *()
+	{
+		return &node_;
+	}
+	node_t *operator->()
+	{
+		return &node_;
+	}
 
 	// A process that runs `body` and ends normal when it returns.
 	dream_pid_t spawn(Body body, const Spawn &how = {});
 	// Loads a version of the module `scripted` and makes it current; opens the code room first.
 	node_gen_t *load(int version = 1, bool current = true);
-	bool alive(dream_pid_t pid) { return node_proctab_find(&node_, pid.id) != nullptr; }
+	bool alive(dream_pid_t pid)
+	{
+		return node_proctab_find(&node_, pid.id) != nullptr;
+	}
 	// The log's lines that contain `part`.
 	unsigned logged(const std::string &part);
 	// True once all lambdas have ended; waits 10 s at most. For nodes with threads.
@@ -55,12 +65,15 @@ public:
 	// Ends the node before the destructor does.
 	void close();
 
-protected:
+      protected:
 	TestNode(const char *name, node_clock_t *clock, const node_sched_options_t &options);
-	~TestNode() { close(); }
+	~TestNode()
+	{
+		close();
+	}
 	node_t node_ = {};
 
-private:
+      private:
 	friend struct TestBody;
 	bool open_ = true;
 	std::mutex lock_;
@@ -76,31 +89,37 @@ struct VirtualClock {
 	uint64_t random;
 };
 
-class SimNode : private VirtualClock, public TestNode {
-public:
+class SimNode : private VirtualClock, public TestNode
+{
+      public:
 	explicit SimNode(uint64_t seed = 1, const char *name = "sim@test", uint32_t max_stacks = 0);
 	// Runs what is ready until nothing is; fails the test if that does not come to an end.
 	void run();
 	// Moves the clock by steps to each timer that becomes due, running everything in between.
 	void advance(int64_t ms);
-	int64_t now_ms() const { return now_ns / NODE_MS; }
+	int64_t now_ms() const
+	{
+		return now_ns / NODE_MS;
+	}
 	// Spawns and runs until nothing is ready.
 	dream_pid_t go(Body body, const Spawn &how = {});
 };
 
-class ThreadNode : public TestNode {
-public:
+class ThreadNode : public TestNode
+{
+      public:
 	explicit ThreadNode(uint32_t n_threads = 2);
 };
 
 // Counts down to zero; whoever waits gives up after 10 s and fails the test.
-class Latch {
-public:
+class Latch
+{
+      public:
 	explicit Latch(int n) : n_(n) {}
 	void hit();
 	bool wait();
 
-private:
+      private:
 	std::mutex lock_;
 	std::condition_variable zero_;
 	int n_;
@@ -125,14 +144,16 @@ void exit_signal(node_t *node, node_proc_t *from, dream_pid_t to, const std::str
 // Waits without an end; returns only by being killed.
 void wait_forever(node_proc_t *proc);
 // A call, the reply as notation, or "error -4003 reason".
-std::string call(node_proc_t *proc, dream_pid_t to, const std::string &request, int64_t timeout_ms = DREAM_INFINITY);
+std::string call(
+	node_proc_t *proc, dream_pid_t to, const std::string &request, int64_t timeout_ms = DREAM_INFINITY);
 std::string sys(node_proc_t *proc, dream_pid_t to, int32_t op, void *data = nullptr);
 
 // ---- servers
 
 // Callbacks of a server of the module `scripted`. Must outlive it.
-class Script : public script_t {
-public:
+class Script : public script_t
+{
+      public:
 	Script();
 	std::function<int()> on_init;
 	std::function<dream_next_t(const dream_msg_t *, dream_msg_t **)> on_call;

@@ -55,8 +55,8 @@ typedef struct dream_old_state {
 /* The vtable of a DREAM_KIND_GEN_SERVER. Every member may be NULL; callbacks are [process]. */
 typedef struct dream_gen_server_ops {
 	uint32_t struct_size;
-	uint32_t state_vsn;          /* of an undescribed state; a described one brings its own */
-	const dream_type_t *state;   /* NULL: the state is an opaque pointer that `init` sets */
+	uint32_t state_vsn;                  /* of an undescribed state; a described one brings its own */
+	const dream_type_t *state;           /* NULL: the state is an opaque pointer that `init` sets */
 	const dream_handler_t *const *calls; /* NULL-terminated, like the two below */
 	const dream_handler_t *const *casts;
 	const dream_handler_t *const *infos;
@@ -93,7 +93,7 @@ typedef struct dream_gen_server_ops {
 		return fn_name((state_type##_t *) state, (const request_type##_t *) request,                 \
 			(reply_type##_t *) reply);                                                           \
 	}                                                                                                    \
-	static const dream_handler_t fn_name##_handler = {DREAM_SIZED(dream_handler_t), .tag = (tag_text),      \
+	static const dream_handler_t fn_name##_handler = {DREAM_SIZED(dream_handler_t), .tag = (tag_text),   \
 		.request = &request_type##_type, .reply = &reply_type##_type, .fn = fn_name##_call}
 
 #define DREAM_ON_CAST(fn_name, tag_text, state_type, request_type)                                           \
@@ -102,7 +102,7 @@ typedef struct dream_gen_server_ops {
 		(void) reply;                                                                                \
 		return fn_name((state_type##_t *) state, (const request_type##_t *) request);                \
 	}                                                                                                    \
-	static const dream_handler_t fn_name##_handler = {DREAM_SIZED(dream_handler_t), .tag = (tag_text),      \
+	static const dream_handler_t fn_name##_handler = {DREAM_SIZED(dream_handler_t), .tag = (tag_text),   \
 		.request = &request_type##_type, .fn = fn_name##_cast}
 
 #define DREAM_ON_INFO DREAM_ON_CAST

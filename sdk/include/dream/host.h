@@ -27,8 +27,7 @@ typedef struct dream_host {
 	int (*msg_parse)(const char *text, dream_msg_t **ret_msg);
 	int (*msg_encode)(
 		const char *tag, const dream_type_t *type, const void *value, dream_msg_t **ret_msg);
-	int (*msg_decode)(
-		const dream_msg_t *msg, const char *tag, const dream_type_t *type, void *ret_value);
+	int (*msg_decode)(const dream_msg_t *msg, const char *tag, const dream_type_t *type, void *ret_value);
 	int32_t (*msg_has_tag)(const dream_msg_t *msg, const char *tag);
 	const uint8_t *(*msg_data_borrow)(const dream_msg_t *msg, uint64_t *ret_size_bytes);
 	dream_msg_t *(*msg_ref)(const dream_msg_t *msg);

@@ -17,8 +17,9 @@ DREAM_BEGIN_DECLS
 typedef struct dream_kind {
 	uint32_t struct_size;
 	uint32_t type;
-	const char *name; /* [a-z][a-z0-9_]{0,63}, unique in the module; an application may share its server's */
-	const void *ops;  /* the vtable of that type */
+	const char
+		*name; /* [a-z][a-z0-9_]{0,63}, unique in the module; an application may share its server's */
+	const void *ops; /* the vtable of that type */
 } dream_kind_t;
 
 #define DREAM_MODULE_RESIDENT 1u /* never unload this code */
@@ -31,9 +32,9 @@ typedef struct dream_module {
 	uint16_t abi_minor;   /* must not exceed the node's */
 	uint32_t struct_size; /* sizeof(dream_module_t) where the module was built */
 	uint32_t flags;
-	const char *name; /* [a-z][a-z0-9_]{0,63} */
-	const char *vsn;  /* "1.2.0": [0-9A-Za-z][0-9A-Za-z.+~-]{0,62} */
-	const dream_host_t **host; /* the node stores its function table here, then calls load() */
+	const char *name;                 /* [a-z][a-z0-9_]{0,63} */
+	const char *vsn;                  /* "1.2.0": [0-9A-Za-z][0-9A-Za-z.+~-]{0,62} */
+	const dream_host_t **host;        /* the node stores its function table here, then calls load() */
 	const dream_kind_t *const *kinds; /* NULL-terminated */
 	int (*load)(void);                /* optional; negative: the load fails and nothing has changed */
 	void (*unload)(void);             /* optional; the last call into this copy of the code */
@@ -78,7 +79,7 @@ typedef struct dream_note {
 
 /** A process written as one function `int fn(const dream_msg_t *args)`. */
 #define DREAM_PROCESS(kind_name, fn)                                                                         \
-	static const dream_process_ops_t kind_name##_ops = {DREAM_SIZED(dream_process_ops_t), .main = (fn)};    \
+	static const dream_process_ops_t kind_name##_ops = {DREAM_SIZED(dream_process_ops_t), .main = (fn)}; \
 	static const dream_kind_t kind_name##_kind = {                                                       \
 		DREAM_SIZED(dream_kind_t), DREAM_KIND_PROCESS, #kind_name, &kind_name##_ops}
 
@@ -93,12 +94,16 @@ typedef struct dream_note {
 #define DREAM_MODULE(module_name, module_vsn, ...)                                                           \
 	const dream_host_t *dream_host;                                                                      \
 	static const dream_kind_t *const dream_module_kinds[] = {__VA_ARGS__, NULL};                         \
-	__attribute__((section(".note.dream"), used, aligned(4))) static const dream_note_t                  \
-		dream_module_note = {6, 16, DREAM_NOTE_TYPE, "DREAM", DREAM_ABI_MAGIC, DREAM_ABI_MAJOR,      \
-			DREAM_ABI_MINOR, (uint32_t) sizeof(dream_module_t), 0};                              \
+	__attribute__((section(".note.dream"), used,                                                         \
+		aligned(4))) static const dream_note_t dream_module_note = {6, 16, DREAM_NOTE_TYPE, "DREAM", \
+		DREAM_ABI_MAGIC, DREAM_ABI_MAJOR, DREAM_ABI_MINOR, (uint32_t) sizeof(dream_module_t), 0};    \
 	DREAM_EXPORT const dream_module_t dream_module = {.magic = DREAM_ABI_MAGIC,                          \
-		.abi_major = DREAM_ABI_MAJOR, .abi_minor = DREAM_ABI_MINOR, DREAM_SIZED(dream_module_t),     \
-		.name = (module_name), .vsn = (module_vsn), .host = &dream_host,                             \
+		.abi_major = DREAM_ABI_MAJOR,                                                                \
+		.abi_minor = DREAM_ABI_MINOR,                                                                \
+		DREAM_SIZED(dream_module_t),                                                                 \
+		.name = (module_name),                                                                       \
+		.vsn = (module_vsn),                                                                         \
+		.host = &dream_host,                                                                         \
 		.kinds = dream_module_kinds}
 
 DREAM_END_DECLS

@@ -12,8 +12,8 @@ DREAM_BEGIN_DECLS
 #define DREAM_TEMPORARY 2u /* never restarted; its specification is dropped when it ends */
 
 /* dream_child_t.shutdown_ms (SUP-8) */
-#define DREAM_SHUTDOWN_DEFAULT ((int64_t) 0)  /* 5,000 for a worker, no limit for a supervisor */
-#define DREAM_SHUTDOWN_BRUTAL ((int64_t) -1)  /* killed at once */
+#define DREAM_SHUTDOWN_DEFAULT ((int64_t) 0) /* 5,000 for a worker, no limit for a supervisor */
+#define DREAM_SHUTDOWN_BRUTAL ((int64_t) -1) /* killed at once */
 #define DREAM_SHUTDOWN_INFINITY ((int64_t) -2)
 
 /* One child specification. The node copies it. */

@@ -96,7 +96,7 @@ typedef struct dream_type {
 	const char *name;
 	uint32_t vsn; /* of a state: +1 whenever its meaning changes; 0 elsewhere */
 	uint32_t n_fields;
-	uint32_t size;  /* sizeof the C struct */
+	uint32_t size; /* sizeof the C struct */
 	uint32_t align;
 	const dream_field_t *fields;
 } dream_type_t;
@@ -187,13 +187,14 @@ typedef struct dream_type {
 #define DREAM_D_term DREAM_K_term, 0, 0, 0, NULL
 #define DREAM_D_struct(type_name) DREAM_K_struct(type_name), 0, 0, 0, &type_name##_type
 #define DREAM_D_opt(kind)                                                                                    \
-	DREAM_TYPE_OPT, sizeof(DREAM_C_opt(kind)), _Alignof(DREAM_C_opt(kind)), DREAM_K_##kind, DREAM_SUB_##kind
+	DREAM_TYPE_OPT, sizeof(DREAM_C_opt(kind)), _Alignof(DREAM_C_opt(kind)), DREAM_K_##kind,              \
+		DREAM_SUB_##kind
 #define DREAM_D_list(kind)                                                                                   \
 	DREAM_TYPE_LIST, sizeof(dream_list_t), _Alignof(dream_list_t), DREAM_K_##kind, DREAM_SUB_##kind
 
 #define DREAM_DECLARE_FIELD(kind, name) DREAM_C_##kind name;
 #define DREAM_DESCRIBE_FIELD(kind, name) {#name, DREAM_D_##kind},
-#define DREAM_COUNT(array) (uint32_t) (sizeof(array) / sizeof((array)[0]))
+#define DREAM_COUNT(array) (uint32_t)(sizeof(array) / sizeof((array)[0]))
 
 /** Defines name##_t, a struct with the fields of FIELDS, and name##_type, its description. */
 #define DREAM_TYPE(name, FIELDS) DREAM_STATE(name, FIELDS, 0)
@@ -204,8 +205,9 @@ typedef struct dream_type {
 		FIELDS(DREAM_DECLARE_FIELD)                                                                  \
 	} name##_t;                                                                                          \
 	static const dream_field_t name##_fields[] = {FIELDS(DREAM_DESCRIBE_FIELD)};                         \
-	DREAM_UNUSED static const dream_type_t name##_type = {sizeof(dream_type_t), DREAM_FORM_STRUCT, #name,   \
-		(state_vsn), DREAM_COUNT(name##_fields), sizeof(name##_t), _Alignof(name##_t), name##_fields}
+	DREAM_UNUSED static const dream_type_t name##_type = {sizeof(dream_type_t), DREAM_FORM_STRUCT,       \
+		#name, (state_vsn), DREAM_COUNT(name##_fields), sizeof(name##_t), _Alignof(name##_t),        \
+		name##_fields}
 
 #define DREAM_DECLARE_CASE(name, type_name) type_name##_t name;
 #define DREAM_DESCRIBE_CASE(name, type_name) {#name, DREAM_D_struct(type_name)},
@@ -220,8 +222,8 @@ typedef struct dream_type {
 		} as;                                                                                        \
 	} name##_t;                                                                                          \
 	static const dream_field_t name##_fields[] = {CASES(DREAM_DESCRIBE_CASE)};                           \
-	DREAM_UNUSED static const dream_type_t name##_type = {sizeof(dream_type_t), DREAM_FORM_VARIANT, #name,  \
-		0, DREAM_COUNT(name##_fields), sizeof(name##_t), _Alignof(name##_t), name##_fields}
+	DREAM_UNUSED static const dream_type_t name##_type = {sizeof(dream_type_t), DREAM_FORM_VARIANT,      \
+		#name, 0, DREAM_COUNT(name##_fields), sizeof(name##_t), _Alignof(name##_t), name##_fields}
 
 /* The payload of a case or a message that carries nothing. */
 typedef struct dream_unit {

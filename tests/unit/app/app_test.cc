@@ -229,15 +229,18 @@ TEST(AppEnv, ChangeIsToldToRunningApplicationsOnlyWhenThereIsOne)
 }
 
 // Applications whose starts do not end; before, the controller waited with them and could stop nothing any more.
-class HangingStart : public ::testing::Test {
-protected:
+class HangingStart : public ::testing::Test
+{
+      protected:
 	void SetUp() override
 	{
 		ASSERT_EQ(node.load(DREAM_FIXTURES "/hanging.so"), DREAM_OK) << node.diag.text;
 	}
 	void begin(const char *name)
 	{
-		node.go([this, name](node_proc_t *proc) { result = node_app_start(proc, name, NODE_APP_TEMPORARY, &diag); });
+		node.go([this, name](node_proc_t *proc) {
+			result = node_app_start(proc, name, NODE_APP_TEMPORARY, &diag);
+		});
 		ASSERT_EQ(result, 1);
 		ASSERT_EQ(node.state(name), NODE_APP_STARTING);
 	}

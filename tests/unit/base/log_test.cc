@@ -21,7 +21,10 @@ struct Log {
 		node.clock = node_clock_system_borrow();
 		EXPECT_EQ(node_log_open(&node, fd, level, &log), DREAM_OK);
 	}
-	~Log() { close(); }
+	~Log()
+	{
+		close();
+	}
 	void close()
 	{
 		node_log_close(log);

@@ -16,10 +16,15 @@ struct Deferring {
 	Deferring()
 	{
 		node.load();
-		script.on_call = [this](const dream_msg_t *, dream_msg_t **) { return kept = dream_from(), DREAM_NOREPLY; };
+		script.on_call = [this](const dream_msg_t *, dream_msg_t **) {
+			return kept = dream_from(), DREAM_NOREPLY;
+		};
 		node.go([this](node_proc_t *proc) { pid = start(proc, script); });
 	}
-	uint32_t open_calls() { return node_reftab_count(node_proctab_find(node, pid.id)->calls); }
+	uint32_t open_calls()
+	{
+		return node_reftab_count(node_proctab_find(node, pid.id)->calls);
+	}
 };
 
 } // namespace

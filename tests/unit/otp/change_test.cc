@@ -10,7 +10,10 @@ struct Upgrade {
 	node_gen_t *one, *two;
 
 	Upgrade() : one(node.load(1)), two(node.load(2, false)) {}
-	void make_current(node_gen_t *gen) { node_code_unref(node_code_make_current(node->code, gen)); }
+	void make_current(node_gen_t *gen)
+	{
+		node_code_unref(node_code_make_current(node->code, gen));
+	}
 	void client(std::function<void(node_proc_t *)> body)
 	{
 		bool done = false;
@@ -40,10 +43,12 @@ TEST(CodeChange, CarriesFieldsByNameAndThenAsksTheCallback) // SYS-7
 	u.client([&](node_proc_t *proc) {
 		dream_pid_t pid = u.counter(proc);
 		EXPECT_EQ(sys(proc, pid, NODE_SYS_UPGRADE_CHECK, u.two), "null");
-		EXPECT_EQ(sys(proc, pid, NODE_SYS_GET_STATE), "{\"value\": 5, \"note\": \"old\", \"dropped\": 7}");
+		EXPECT_EQ(sys(proc, pid, NODE_SYS_GET_STATE),
+			"{\"value\": 5, \"note\": \"old\", \"dropped\": 7}");
 		u.make_current(u.two);
 		EXPECT_EQ(sys(proc, pid, NODE_SYS_UPGRADE), "null");
-		EXPECT_EQ(sys(proc, pid, NODE_SYS_GET_STATE), "{\"note\": \"old\", \"value\": 5, \"step\": 10}");
+		EXPECT_EQ(sys(proc, pid, NODE_SYS_GET_STATE),
+			"{\"note\": \"old\", \"value\": 5, \"step\": 10}");
 		EXPECT_EQ(call(proc, pid, "[\"add\", {\"by\": 1}]"), "{\"value\": 15}");
 	});
 }
@@ -138,7 +143,9 @@ TEST(CodeChange, UndescribedStateOfAnotherVersionNeedsTheCallback) // SYS-8
 	how.kind = "stubborn";
 	u.client([&](node_proc_t *proc) {
 		dream_pid_t pid = start(proc, script, how);
-		EXPECT_NE(sys(proc, pid, NODE_SYS_UPGRADE_CHECK, u.two).find("stubborn 2.0.0 has no code_change"), std::string::npos);
+		EXPECT_NE(sys(proc, pid, NODE_SYS_UPGRADE_CHECK, u.two)
+				  .find("stubborn 2.0.0 has no code_change"),
+			std::string::npos);
 	});
 }
 
@@ -174,7 +181,8 @@ TEST(CodeChange, ServerStartedOnTheNewerCodeCannotGoBack)
 	u.client([&](node_proc_t *proc) {
 		dream_pid_t pid = start(proc, script);
 		u.make_current(u.one);
-		EXPECT_NE(sys(proc, pid, NODE_SYS_UPGRADE_BACK).find("was started on 2.0.0"), std::string::npos);
+		EXPECT_NE(sys(proc, pid, NODE_SYS_UPGRADE_BACK).find("was started on 2.0.0"),
+			std::string::npos);
 		EXPECT_FALSE(u.node.alive(pid)) << "its supervisor starts it anew";
 	});
 }

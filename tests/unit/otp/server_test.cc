@@ -40,7 +40,9 @@ TEST(ServerStart, RegistersBeforeInit) // GS-1
 	std::string found;
 	script.on_init = [&] {
 		dream_pid_t pid;
-		found = dream_whereis("one", &pid) == DREAM_OK && dream_pid_equal(pid, dream_self()) ? "self" : "other";
+		found = dream_whereis("one", &pid) == DREAM_OK && dream_pid_equal(pid, dream_self())
+				? "self"
+				: "other";
 		return DREAM_OK;
 	};
 	Start how;
@@ -63,8 +65,8 @@ TEST(ServerStart, TakenNameIsRefusedWithoutRunningInit) // GS-1
 		how.result = &r;
 		start(proc, second, how);
 		char buffer[300];
-		EXPECT_EQ(text(proc->last_reason),
-			std::string("\"already_started: one is ") + node_proc_pid_text(node, pid, buffer) + "\"");
+		EXPECT_EQ(text(proc->last_reason), std::string("\"already_started: one is ") +
+							   node_proc_pid_text(node, pid, buffer) + "\"");
 	});
 	EXPECT_EQ(r, DREAM_EALREADY);
 	EXPECT_EQ(inits, 0);
@@ -227,7 +229,8 @@ TEST(ServerStart, UnknownKindIsNamed)
 		how.result = &r;
 		start(proc, script, how);
 		EXPECT_EQ(r, DREAM_ENOENT);
-		EXPECT_EQ(text(proc->last_reason), "\"no kind \\\"nothing\\\" in a loaded module \\\"scripted\\\"\"");
+		EXPECT_EQ(text(proc->last_reason),
+			"\"no kind \\\"nothing\\\" in a loaded module \\\"scripted\\\"\"");
 	});
 }
 
@@ -271,7 +274,8 @@ TEST(Call, UnreachableNodeIsNoconnection) // GS-8
 {
 	SimNode node;
 	client(node, [&](node_proc_t *proc) {
-		EXPECT_EQ(call(proc, dream_pid_t{9, 1, 4}, "1"), error(DREAM_ENOCONNECTION, "\"noconnection\""));
+		EXPECT_EQ(call(proc, dream_pid_t{9, 1, 4}, "1"),
+			error(DREAM_ENOCONNECTION, "\"noconnection\""));
 		dream_dest_t far = dream_to_node("one", "far@test");
 		dream_msg_t *reply;
 		EXPECT_EQ(node_call_take(proc, &far, term("1"), 5, &reply), DREAM_ENOCONNECTION);
@@ -318,7 +322,8 @@ TEST(Call, QueuedCallsHearOfTheEndToo) // GS-7
 	Script script;
 	script.on_call = [](const dream_msg_t *, dream_msg_t **) {
 		dream_msg_t *msg;
-		(void) dream_receive([](void *, const dream_msg_t *) -> int32_t { return 0; }, nullptr, 100, &msg);
+		(void) dream_receive(
+			[](void *, const dream_msg_t *) -> int32_t { return 0; }, nullptr, 100, &msg);
 		return DREAM_STOP;
 	};
 	dream_pid_t pid = {0, 0, 0};
@@ -388,7 +393,8 @@ TEST(Call, TagWithANulFindsNoHandler) // it was compared up to the NUL, and beyo
 		Start how;
 		how.kind = "counter";
 		dream_pid_t pid = start(proc, script, how);
-		EXPECT_EQ(call(proc, pid, "[\"add\\u0000\\u0000\\u0000\", {\"by\": 2}]").substr(0, 11), "error -4004");
+		EXPECT_EQ(call(proc, pid, "[\"add\\u0000\\u0000\\u0000\", {\"by\": 2}]").substr(0, 11),
+			"error -4004");
 	});
 }
 
@@ -398,7 +404,9 @@ TEST(Reply, MayBeDeferredAndGivenByAnyone) // GS-11
 	node.load();
 	Script script;
 	dream_from_t kept = {};
-	script.on_call = [&](const dream_msg_t *, dream_msg_t **) { return kept = dream_from(), DREAM_NOREPLY; };
+	script.on_call = [&](const dream_msg_t *, dream_msg_t **) {
+		return kept = dream_from(), DREAM_NOREPLY;
+	};
 	std::string got;
 	dream_pid_t pid = {0, 0, 0};
 	node.go([&](node_proc_t *proc) {
@@ -599,7 +607,9 @@ static std::string terminated(bool traps, bool from_parent, const char *reason)
 	dream_pid_t pid = {0, 0, 0};
 	script.on_init = [traps] { return (void) dream_trap_exit(traps), DREAM_OK; };
 	script.on_terminate = [&](const dream_msg_t *why) { got = "terminate " + text(why); };
-	script.on_info = [&](const dream_msg_t *msg) { return got = "info " + text(msg).substr(0, 7), DREAM_NOREPLY; };
+	script.on_info = [&](const dream_msg_t *msg) {
+		return got = "info " + text(msg).substr(0, 7), DREAM_NOREPLY;
+	};
 	dream_pid_t parent = node.go([&](node_proc_t *proc) {
 		Start how;
 		how.link = true;
@@ -708,7 +718,8 @@ TEST(Server, KilledInsideAnyCallbackLeavesNothingBehind) // messages lent to the
 	Script script;
 	auto block = [] {
 		dream_msg_t *msg;
-		(void) dream_receive([](void *, const dream_msg_t *) -> int32_t { return 0; }, nullptr, DREAM_INFINITY, &msg);
+		(void) dream_receive([](void *, const dream_msg_t *) -> int32_t { return 0; }, nullptr,
+			DREAM_INFINITY, &msg);
 		return DREAM_NOREPLY;
 	};
 	script.on_cast = [&](const dream_msg_t *) { return block(); };
@@ -733,7 +744,8 @@ TEST(Server, KilledInsideAnyCallbackLeavesNothingBehind) // messages lent to the
 			(void) send(node, nullptr, pid, "\"info\"");
 		else
 			node.go([&](node_proc_t *proc) {
-				EXPECT_EQ(call(proc, pid, std::to_string(way - 1)), error(DREAM_EDOWN, "\"killed\""));
+				EXPECT_EQ(call(proc, pid, std::to_string(way - 1)),
+					error(DREAM_EDOWN, "\"killed\""));
 			});
 		node.run();
 		exit_signal(node, nullptr, pid, "\"kill\"");
@@ -764,8 +776,12 @@ TEST(Suspend, KeepsMessagesInOrderAndLetsCallsTimeOut) // SYS-2
 	node.load();
 	Script script;
 	std::vector<std::string> got;
-	script.on_cast = [&](const dream_msg_t *msg) { return got.push_back("cast " + text(msg)), DREAM_NOREPLY; };
-	script.on_info = [&](const dream_msg_t *msg) { return got.push_back("info " + text(msg)), DREAM_NOREPLY; };
+	script.on_cast = [&](const dream_msg_t *msg) {
+		return got.push_back("cast " + text(msg)), DREAM_NOREPLY;
+	};
+	script.on_info = [&](const dream_msg_t *msg) {
+		return got.push_back("info " + text(msg)), DREAM_NOREPLY;
+	};
 	script.on_call = [&](const dream_msg_t *msg, dream_msg_t **ret_reply) {
 		got.push_back("call " + text(msg));
 		return echo(msg, ret_reply);
@@ -836,7 +852,8 @@ TEST(Sys, DescribedStateIsShown) // SYS-3
 		how.kind = "counter";
 		dream_pid_t pid = start(proc, script, how);
 		(void) call(proc, pid, "[\"add\", {\"by\": 5}]");
-		EXPECT_EQ(sys(proc, pid, NODE_SYS_GET_STATE), "{\"value\": 5, \"note\": \"old\", \"dropped\": 7}");
+		EXPECT_EQ(sys(proc, pid, NODE_SYS_GET_STATE),
+			"{\"value\": 5, \"note\": \"old\", \"dropped\": 7}");
 	});
 }
 

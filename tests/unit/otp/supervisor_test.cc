@@ -58,7 +58,8 @@ struct Tree {
 				order += "+" + c->id + " ";
 				return DREAM_OK;
 			};
-			c->script.on_terminate = [this, c](const dream_msg_t *) { order += "-" + c->id + " "; };
+			c->script.on_terminate = [this, c](
+							 const dream_msg_t *) { order += "-" + c->id + " "; };
 			c->script.on_info = [](const dream_msg_t *msg) {
 				dream_next_reason(msg); // a message is the reason to end with
 				return DREAM_STOP;
@@ -66,7 +67,10 @@ struct Tree {
 		}
 	}
 
-	Child &operator[](int i) { return *children[i]; }
+	Child &operator[](int i)
+	{
+		return *children[i];
+	}
 
 	void run()
 	{
@@ -141,7 +145,8 @@ struct Tree {
 			size_t at = 0;
 			while ((at = got.find("\"id\": \"", at)) != std::string::npos) {
 				size_t state = got.find("\"state\": \"", at) + 10;
-				out += got[at + 7] + (":" + got.substr(state, got.find('"', state) - state)) + " ";
+				out += got[at + 7] + (":" + got.substr(state, got.find('"', state) - state)) +
+				       " ";
 				at = state;
 			}
 		});
@@ -325,7 +330,8 @@ TEST(Supervisor, ChildThatDoesNotListenIsKilledAtItsDeadline) // SUP-8, sup_stop
 	t[1].shutdown_ms = 200;
 	t[1].script.on_terminate = [](const dream_msg_t *) {
 		dream_msg_t *msg;
-		(void) dream_receive([](void *, const dream_msg_t *) -> int32_t { return 0; }, nullptr, DREAM_INFINITY, &msg);
+		(void) dream_receive([](void *, const dream_msg_t *) -> int32_t { return 0; }, nullptr,
+			DREAM_INFINITY, &msg);
 	};
 	t.run();
 	send(t.node, nullptr, t.parent, "\"end\"");
@@ -386,7 +392,8 @@ TEST(Supervisor, ReplacementStartsOnlyWhenTheOldOneIsDead) // SUP-14
 	bool was_alive = false;
 	t[1].script.on_terminate = [&](const dream_msg_t *) {
 		dream_msg_t *msg;
-		(void) dream_receive([](void *, const dream_msg_t *) -> int32_t { return 0; }, nullptr, 300, &msg);
+		(void) dream_receive(
+			[](void *, const dream_msg_t *) -> int32_t { return 0; }, nullptr, 300, &msg);
 	};
 	t.run();
 	dream_pid_t old = t[1].pid;
@@ -428,7 +435,8 @@ TEST(Supervisor, KilledWhileItWaitsForAChildLeavesNothingBehind)
 	t[0].shutdown_ms = DREAM_SHUTDOWN_INFINITY;
 	t[0].script.on_terminate = [](const dream_msg_t *) {
 		dream_msg_t *msg;
-		(void) dream_receive([](void *, const dream_msg_t *) -> int32_t { return 0; }, nullptr, 100, &msg);
+		(void) dream_receive(
+			[](void *, const dream_msg_t *) -> int32_t { return 0; }, nullptr, 100, &msg);
 	};
 	t.run();
 	send(t.node, nullptr, t.parent, "\"end\"");
@@ -448,7 +456,8 @@ TEST(Supervisor, RefusesBadSpecificationsByName) // SUP-16, SUP-17
 	Tree restart(1);
 	restart[0].restart = 9;
 	restart.run();
-	EXPECT_EQ(restart.reason, "supervisor top: child server: restart 9 is none of permanent, transient, temporary");
+	EXPECT_EQ(restart.reason,
+		"supervisor top: child server: restart 9 is none of permanent, transient, temporary");
 	Tree args(1);
 	args[0].args = "[1,";
 	args.run();
@@ -535,7 +544,8 @@ TEST(SupervisorUpgrade, BadSpecificationLeavesTheOldOnes) // SUP-19
 	Next next(t, ids);
 	t.module.current = &next.gen;
 	t.node.go([&](node_proc_t *proc) {
-		EXPECT_NE(sys(proc, t.sup, NODE_SYS_UPGRADE_CHECK, &next.gen).find("two children"), std::string::npos);
+		EXPECT_NE(sys(proc, t.sup, NODE_SYS_UPGRADE_CHECK, &next.gen).find("two children"),
+			std::string::npos);
 		EXPECT_NE(sys(proc, t.sup, NODE_SYS_UPGRADE).find("two children"), std::string::npos);
 	});
 	t.end(0, "\"normal\"");

@@ -47,7 +47,8 @@ std::string signalled(bool traps, const std::string &reason)
 {
 	SimNode node;
 	Subject b(node, traps);
-	dream_pid_t a = node.go([&](node_proc_t *proc) { exit_signal(node, proc, b.pid, "\"" + reason + "\""); });
+	dream_pid_t a =
+		node.go([&](node_proc_t *proc) { exit_signal(node, proc, b.pid, "\"" + reason + "\""); });
 	if (!b.ended.empty())
 		return "ended " + b.ended;
 	if (b.saw.empty())

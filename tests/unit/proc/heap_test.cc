@@ -202,7 +202,9 @@ TEST(Mailbox, SelectiveReceiveLeavesTheRestInOrder) // RCV-1
 	node.go([&](node_proc_t *proc) {
 		for (const char *text : {"1", "2", "3", "2"})
 			send(node, proc, node_proc_pid(proc), text);
-		auto is = [](void *arg, const dream_msg_t *msg) -> int32_t { return text(msg) == (const char *) arg; };
+		auto is = [](void *arg, const dream_msg_t *msg) -> int32_t {
+			return text(msg) == (const char *) arg;
+		};
 		dream_msg_t *msg;
 		EXPECT_EQ(node_call_receive(proc, is, (void *) "9", 0, &msg), DREAM_ETIMEDOUT);
 		EXPECT_EQ(node_call_receive(proc, is, (void *) "2", 0, &msg), DREAM_OK);
@@ -238,6 +240,7 @@ TEST(Pid, TextIsParsedBack)
 	char buffer[300];
 	ASSERT_EQ(node_proc_pid_parse(node, node_proc_pid_text(node, pid, buffer), &back), DREAM_OK);
 	EXPECT_TRUE(dream_pid_equal(pid, back));
-	for (const char *bad : {"", "<", "<1.2", "1.2>", "<1>", "<-1.2>", "<1.2>x", "<99999999999.1>", "<1 .2>"})
+	for (const char *bad :
+		{"", "<", "<1.2", "1.2>", "<1>", "<-1.2>", "<1.2>x", "<99999999999.1>", "<1 .2>"})
 		EXPECT_EQ(node_proc_pid_parse(node, bad, &back), DREAM_ESYNTAX) << bad;
 }

@@ -30,12 +30,14 @@ std::string exit_of(const node_t *node, dream_pid_t pid, const std::string &reas
 }
 
 // True if `text` is the DOWN of `pid` with `reason`; the reference is not looked at.
-::testing::AssertionResult is_down(const node_t *node, const std::string &text, dream_pid_t pid, const std::string &reason)
+::testing::AssertionResult is_down(
+	const node_t *node, const std::string &text, dream_pid_t pid, const std::string &reason)
 {
 	std::string tail = "\"process\", " + text_of(node, pid) + ", " + reason + "]";
 	bool fits = text.rfind("[\"DOWN\", ", 0) == 0 && text.size() > tail.size() &&
-		text.compare(text.size() - tail.size(), tail.size(), tail) == 0;
-	return (fits ? ::testing::AssertionSuccess() : ::testing::AssertionFailure()) << text << " is not the end of " << tail;
+		    text.compare(text.size() - tail.size(), tail.size(), tail) == 0;
+	return (fits ? ::testing::AssertionSuccess() : ::testing::AssertionFailure())
+	       << text << " is not the end of " << tail;
 }
 
 } // namespace
@@ -458,7 +460,8 @@ TEST(Monitor, DownComesAfterAllTheTargetSent) // MON-6, SIG-1
 				dream_dest_t by_name = dream_to_name("watcher");
 				(void) receive(target, DREAM_INFINITY);
 				for (int i = 0; i < 10; i++) // SIG-1: one order whether by name or by pid
-					EXPECT_EQ(node_call_send_take(node, target, &by_name, term("1")), DREAM_OK);
+					EXPECT_EQ(node_call_send_take(node, target, &by_name, term("1")),
+						DREAM_OK);
 				dream_pid_t watcher;
 				EXPECT_EQ(node_names_whereis(node, "watcher", &watcher), DREAM_OK);
 				send(node, target, watcher, "2");

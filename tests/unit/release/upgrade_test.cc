@@ -9,8 +9,9 @@ static const std::string without = DREAM_FIXTURES "/counter_without.so";
 static const std::string waits = DREAM_FIXTURES "/counter_waits.so";
 
 // A node whose counter runs `file` and holds 5.
-class Upgrade : public ::testing::Test {
-protected:
+class Upgrade : public ::testing::Test
+{
+      protected:
 	void run_counter(const std::string &file = v1)
 	{
 		ASSERT_EQ(node.load(file), DREAM_OK) << node.diag.text;
@@ -271,8 +272,9 @@ TEST_F(Upgrade, BackAndForthManyTimesKeepsTheValueAndTheMemory)
 }
 
 // A code_change that the check did not see fail, and one that is still at it when the time is up.
-class UpgradeBack : public Upgrade {
-protected:
+class UpgradeBack : public Upgrade
+{
+      protected:
 	void begin()
 	{
 		run_counter();

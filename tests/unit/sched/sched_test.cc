@@ -59,7 +59,8 @@ TEST(Sched, SameSeedGivesTheSameRun)
 		std::string log;
 		for (int i = 0; i < 3; i++)
 			node.spawn([&, i](node_proc_t *proc) {
-				log += std::to_string(i) + ":" + std::to_string(node_proc_new_ref(node)) + " ";
+				log += std::to_string(i) + ":" + std::to_string(node_proc_new_ref(node)) +
+				       " ";
 				(void) receive(proc, 3 - i);
 				log += std::to_string(i) + " ";
 			});
@@ -288,8 +289,10 @@ TEST(Timer, NameIsLookedUpWhenItExpires) // TMR-1
 {
 	SimNode node;
 	std::string got;
-	ASSERT_EQ(node_timer_start_take(node, message(dream_pid_t{0, 0, 0}, "1"), "late", 50, nullptr), DREAM_OK);
-	ASSERT_EQ(node_timer_start_take(node, message(dream_pid_t{0, 0, 0}, "2"), "never", 50, nullptr), DREAM_OK);
+	ASSERT_EQ(node_timer_start_take(node, message(dream_pid_t{0, 0, 0}, "1"), "late", 50, nullptr),
+		DREAM_OK);
+	ASSERT_EQ(node_timer_start_take(node, message(dream_pid_t{0, 0, 0}, "2"), "never", 50, nullptr),
+		DREAM_OK);
 	node.advance(20);
 	Spawn how;
 	how.name = "late";
@@ -314,7 +317,8 @@ TEST(Timer, EndOfTheDestinationEndsItsTimersAtOnce) // TMR-1, TMR-5
 	dream_pid_t pid = node.go([](node_proc_t *proc) { wait_forever(proc); });
 	dream_pid_t other = node.go([](node_proc_t *proc) { wait_forever(proc); });
 	for (int i = 0; i < 100; i++)
-		ASSERT_EQ(node_timer_start_take(node, message(pid, "1"), nullptr, 1000 + i, nullptr), DREAM_OK);
+		ASSERT_EQ(
+			node_timer_start_take(node, message(pid, "1"), nullptr, 1000 + i, nullptr), DREAM_OK);
 	ASSERT_EQ(node_timer_start_take(node, message(other, "1"), nullptr, 1000, nullptr), DREAM_OK);
 	exit_signal(node, nullptr, pid, "\"kill\"");
 	node.run();
@@ -368,7 +372,8 @@ TEST(Timer, DelaysOutsideTheRangeAreRefused) // TMR-3; the largest overflowed it
 	dream_pid_t pid = node.go(wait_forever);
 	uint64_t ref;
 	EXPECT_EQ(node_timer_start_take(node, message(pid, "1"), nullptr, -1, nullptr), DREAM_EINVAL);
-	EXPECT_EQ(node_timer_start_take(node, message(pid, "1"), nullptr, NODE_TIMER_MAX_MS + 1, nullptr), DREAM_EINVAL);
+	EXPECT_EQ(node_timer_start_take(node, message(pid, "1"), nullptr, NODE_TIMER_MAX_MS + 1, nullptr),
+		DREAM_EINVAL);
 	ASSERT_EQ(node_timer_start_take(node, message(pid, "1"), nullptr, NODE_TIMER_MAX_MS, &ref), DREAM_OK);
 	node.advance(1000);
 	EXPECT_EQ(node_timer_count(node), 1u);
@@ -384,7 +389,8 @@ TEST(Timer, DifferentTicksFireInOrder) // TMR-4
 			got.push_back(receive(proc, DREAM_INFINITY));
 	});
 	for (int i = 199; i >= 0; i--)
-		ASSERT_EQ(node_timer_start_take(node, message(pid, std::to_string(i).c_str()), nullptr, 10 + i, nullptr),
+		ASSERT_EQ(node_timer_start_take(
+				  node, message(pid, std::to_string(i).c_str()), nullptr, 10 + i, nullptr),
 			DREAM_OK);
 	node.advance(500);
 	ASSERT_EQ(got.size(), 200u);

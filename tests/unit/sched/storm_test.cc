@@ -118,7 +118,11 @@ TEST(Storm, SpawnsAndExitsTellEveryParent) // SPN-1
 				Spawn how;
 				how.parent = proc;
 				how.monitor_ref = node_proc_new_ref(node);
-				node.spawn([](node_proc_t *child) { node_proc_exit_take(child, node_msg_text("shutdown")); }, how);
+				node.spawn(
+					[](node_proc_t *child) {
+						node_proc_exit_take(child, node_msg_text("shutdown"));
+					},
+					how);
 				dream_msg_t *why;
 				if (node_call_await_down(proc, how.monitor_ref, NODE_FOREVER, &why) < 0)
 					return;
@@ -238,7 +242,8 @@ TEST(Storm, CallsWithAndWithoutTimeoutsAllComeToAnEnd) // GS-7, ALS-4
 				dream_dest_t to = dream_to(servers[next(&random) % n]);
 				dream_msg_t *reply = nullptr;
 				int64_t timeout_ms = next(&random) % 4 == 0 ? 1 : 5000;
-				int r = node_call_take(proc, &to, number(c << 8 | (i & 255)), timeout_ms, &reply);
+				int r = node_call_take(
+					proc, &to, number(c << 8 | (i & 255)), timeout_ms, &reply);
 				if (r == DREAM_ETIMEDOUT)
 					late++;
 				else if (r < 0 || value_take(reply) != (c << 8 | (i & 255)))
@@ -279,7 +284,8 @@ TEST(Storm, CallersKilledWhileTheyWaitAndServersWhileTheyWork)
 						for (;;) {
 							dream_dest_t to = dream_to(server);
 							dream_msg_t *reply = nullptr;
-							(void) node_call_take(caller, &to, number(1), DREAM_INFINITY, &reply);
+							(void) node_call_take(caller, &to, number(1),
+								DREAM_INFINITY, &reply);
 							node_msg_unref(reply);
 						}
 					},
@@ -289,7 +295,8 @@ TEST(Storm, CallersKilledWhileTheyWaitAndServersWhileTheyWork)
 				dream_msg_t *kill = node_msg_text("kill"), *why;
 				node_proc_exit_signal(node, proc, victim, kill);
 				node_msg_unref(kill);
-				if (node_call_await_down(proc, how.monitor_ref, NODE_FOREVER, &why) == DREAM_OK)
+				if (node_call_await_down(proc, how.monitor_ref, NODE_FOREVER, &why) ==
+					DREAM_OK)
 					node_msg_unref(why);
 			}
 		});
@@ -311,12 +318,15 @@ TEST(Storm, TimersStartedAndCancelledAcrossThreadsComeOnceOrNever) // TMR-2
 				uint64_t ref = 0;
 				node_sig_t *sig = node_sig_new_take(
 					NODE_SIG_MSG, node_proc_pid(proc), node_proc_pid(proc), 0, number(1));
-				EXPECT_EQ(node_timer_start_take(node, sig, nullptr, (int64_t) (next(&random) % 3), &ref), DREAM_OK);
+				EXPECT_EQ(node_timer_start_take(
+						  node, sig, nullptr, (int64_t) (next(&random) % 3), &ref),
+					DREAM_OK);
 				uint64_t other = refs[next(&random) % n_procs].exchange(ref);
 				if (other != 0)
 					(node_timer_cancel(node, other) >= 0 ? cancelled : gone)++;
 				dream_msg_t *msg = nullptr;
-				if (node_call_receive(proc, nullptr, nullptr, (int64_t) (next(&random) % 3), &msg) == DREAM_OK)
+				if (node_call_receive(proc, nullptr, nullptr, (int64_t) (next(&random) % 3),
+					    &msg) == DREAM_OK)
 					came++;
 				node_msg_unref(msg);
 			}

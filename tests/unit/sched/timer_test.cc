@@ -7,7 +7,9 @@ TEST(Timer, OfAProcessEndsWithIt) // TMR-1, TMR-5; it stayed in the table until 
 	SimNode node;
 	node.go([&](node_proc_t *) {
 		for (int i = 0; i < 100; i++)
-			EXPECT_EQ(dream_send_after_take(dream_to(dream_self()), owned("1"), 3600000 + i, nullptr), DREAM_OK);
+			EXPECT_EQ(dream_send_after_take(
+					  dream_to(dream_self()), owned("1"), 3600000 + i, nullptr),
+				DREAM_OK);
 		EXPECT_EQ(node_timer_count(node), 100u);
 	});
 	EXPECT_EQ(node_timer_count(node), 0u);

@@ -31,7 +31,10 @@ struct Wheel {
 	std::vector<Timer *> fired;
 	std::vector<std::unique_ptr<Timer>> timers;
 
-	explicit Wheel(int64_t start_ms = 12345) : now_ns(start_ms * NODE_MS) { node_wheel_init(&wheel, now_ns); }
+	explicit Wheel(int64_t start_ms = 12345) : now_ns(start_ms * NODE_MS)
+	{
+		node_wheel_init(&wheel, now_ns);
+	}
 
 	Timer *add(int64_t deadline_ns)
 	{
@@ -48,7 +51,10 @@ struct Wheel {
 		node_wheel_add(&wheel, &timer->entry, deadline_ns);
 		return timer;
 	}
-	Timer *after_ms(int64_t ms) { return add(now_ns + ms * NODE_MS); }
+	Timer *after_ms(int64_t ms)
+	{
+		return add(now_ns + ms * NODE_MS);
+	}
 	uint32_t go_to(int64_t ns)
 	{
 		now_ns = ns;
@@ -163,16 +169,19 @@ TEST(Wheel, AgreesWithASortedListWhateverIsDone)
 			unsigned what = random() % 8;
 			if (what < 4) {
 				int64_t span = (int64_t) 1 << (random() % 40);
-				int64_t deadline = w.now_ns + static_cast<int64_t>(random() % (span * NODE_MS));
+				int64_t deadline =
+					w.now_ns + static_cast<int64_t>(random() % (span * NODE_MS));
 				unsigned copies = random() % 16 == 0 ? 70 : 1;
 				for (unsigned i = 0; i < copies; i++) {
-					Timer *t = idle.empty() ? w.add(deadline) : w.arm(idle.back(), deadline);
+					Timer *t =
+						idle.empty() ? w.add(deadline) : w.arm(idle.back(), deadline);
 					if (!idle.empty())
 						idle.pop_back();
 					model.emplace(tick_of(deadline), t);
 				}
 			} else if (what < 6 && !model.empty()) {
-				auto at = std::next(model.begin(), static_cast<long>(random() % model.size()));
+				auto at =
+					std::next(model.begin(), static_cast<long>(random() % model.size()));
 				EXPECT_TRUE(node_wheel_cancel(&at->second->entry)) << "seed " << seed;
 				idle.push_back(at->second);
 				model.erase(at);
@@ -186,12 +195,15 @@ TEST(Wheel, AgreesWithASortedListWhateverIsDone)
 					idle.push_back(t);
 				}
 				auto end = model.upper_bound(w.now_ns / NODE_MS);
-				EXPECT_EQ(w.fired.size(), (size_t) std::distance(model.begin(), end)) << "seed " << seed;
+				EXPECT_EQ(w.fired.size(), (size_t) std::distance(model.begin(), end))
+					<< "seed " << seed;
 				model.erase(model.begin(), end);
 				int64_t next = node_wheel_next_ns(&w.wheel);
-				EXPECT_GT(next, w.now_ns / NODE_MS * NODE_MS) << "would not sleep; seed " << seed;
+				EXPECT_GT(next, w.now_ns / NODE_MS * NODE_MS)
+					<< "would not sleep; seed " << seed;
 				if (!model.empty()) {
-					EXPECT_LE(next, model.begin()->first * NODE_MS) << "would oversleep; seed " << seed;
+					EXPECT_LE(next, model.begin()->first * NODE_MS)
+						<< "would oversleep; seed " << seed;
 				}
 			}
 			if (::testing::Test::HasFailure())

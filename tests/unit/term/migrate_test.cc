@@ -20,8 +20,7 @@ DREAM_VARIANT(mode_3, MODE_3);
 DREAM_STATE(state_1, STATE_1, 1);
 #define STATE_2(F)                                                                                           \
 	F(f64, added)                                                                                        \
-	F(list(struct(part_2)), parts) F(struct(mode_2), mode) F(opt(i16), limit) F(i64, value)              \
-		F(pid, owner)
+	F(list(struct(part_2)), parts) F(struct(mode_2), mode) F(opt(i16), limit) F(i64, value) F(pid, owner)
 DREAM_STATE(state_2, STATE_2, 2);
 #define NUM_I64(F) F(i64, n)
 DREAM_TYPE(num_i64, NUM_I64);
