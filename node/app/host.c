@@ -12,6 +12,7 @@
 #include "otp/call.h"
 #include "otp/server.h"
 #include "otp/start.h"
+#include "otp/state.h"
 #include "proc/heap.h"
 #include "sched/sched.h"
 #include "term/codec.h"
@@ -85,16 +86,6 @@ static int host_msg_encode(
 	return r < 0 ? r : give_take(me(), msg, ret_msg);
 }
 
-typedef struct {
-	node_codec_mem_t mem;
-	node_proc_t *proc;
-} heap_mem_t;
-
-static void *heap_mem_alloc(node_codec_mem_t *mem, uint64_t size_bytes)
-{
-	return node_heap_alloc(((heap_mem_t *) mem)->proc, size_bytes);
-}
-
 #define DECODE_ON_STACK 512u
 
 /* Decoded beside the caller's storage first, so that a failure leaves that untouched. */
@@ -103,7 +94,7 @@ static int decode(
 {
 	_Alignas(16) uint8_t small[DECODE_ON_STACK];
 	node_diag_t diag;
-	heap_mem_t mem = {{heap_mem_alloc, false}, proc};
+	node_state_mem_t mem = node_state_mem(proc);
 	struct node_heap_block *mark = node_heap_mark(proc);
 	void *value = type->size <= sizeof(small) ? small : node_heap_alloc(proc, type->size);
 	if (value == NULL)

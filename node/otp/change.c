@@ -6,21 +6,6 @@
 #include "proc/heap.h"
 #include "term/codec.h"
 
-typedef struct {
-	node_codec_mem_t mem;
-	node_proc_t *proc;
-} heap_mem_t;
-
-static void *heap_mem_alloc(node_codec_mem_t *mem, uint64_t size_bytes)
-{
-	return node_heap_alloc(((heap_mem_t *) mem)->proc, size_bytes);
-}
-
-static heap_mem_t heap_mem(node_proc_t *proc)
-{
-	return (heap_mem_t){{heap_mem_alloc, false}, proc};
-}
-
 static uint32_t vsn_of(const node_kind_t *kind)
 {
 	return kind->ops.server.state != NULL ? kind->ops.server.state->vsn : kind->ops.server.state_vsn;
@@ -82,7 +67,7 @@ static int carry(node_proc_t *proc, node_server_t *server, const node_kind_t *fr
 	if (new_type != NULL && (state = node_heap_alloc(proc, new_type->size)) == NULL)
 		return node_diag_set(diag, DREAM_ENOMEM, "out of memory");
 	if (new_type != NULL && old_type != NULL) {
-		heap_mem_t mem = heap_mem(proc);
+		node_state_mem_t mem = node_state_mem(proc);
 		r = node_codec_migrate(old_type, server->state, new_type, &mem.mem, state, diag);
 	} else if (!has_callback && new_type == NULL && old_type == NULL && vsn_of(from) == vsn_of(to)) {
 		state = server->state; /* the same layout: the same memory */
@@ -187,7 +172,7 @@ int node_change_back(node_proc_t *proc, node_server_t *server, node_diag_t *diag
 	void *state = server->old_state;
 	if (from->ops.server.state != NULL && to->ops.server.state != NULL) {
 		struct node_heap_block *mark = node_heap_mark(proc);
-		heap_mem_t mem = heap_mem(proc);
+		node_state_mem_t mem = node_state_mem(proc);
 		void *fresh = node_heap_alloc(proc, to->ops.server.state->size);
 		if (fresh != NULL && node_codec_migrate(from->ops.server.state, left, to->ops.server.state,
 					     &mem.mem, fresh, diag) == DREAM_OK) {

@@ -9,7 +9,7 @@
 #include "term/notation.h"
 
 /* A call makes and frees two small messages, so a scheduler keeps some blocks: a list through the envelopes, in
- * the thread's context. The allocator takes 9 ns for a pair, this 3. Sanitizers have to see every block. */
+ * the thread's context. The allocator takes 9 ns for a pair. Sanitizers have to see every block. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define KEEP_BLOCKS false
 #else
