@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "otp/server.h"
 #include "proc/handle.h"
+#include "sched/sched.h"
 
 static const dream_pid_t nobody = {0, 0, 0};
 
@@ -125,10 +126,18 @@ static int run_call(node_proc_t *proc, node_sig_t *sig, int64_t timeout_ms, drea
 {
 	node_call_slot_t slot = {.ref = sig->ref};
 	dream_pid_t to = sig->to;
-	int64_t deadline_ns = node_call_deadline(proc->node, timeout_ms);
+	int64_t deadline_ns;
 	proc->slot = &slot; /* an unreachable destination answers at once */
-	(void) node_proc_deliver_take(proc->node, sig);
-	if (node_call_await(proc, &slot, deadline_ns) < 0) {
+	bool late = false;
+	if (node_direct_call(proc, sig, timeout_ms, &deadline_ns)) {
+		node_proc_come_back(proc);
+		late = !slot.done && deadline_ns != NODE_FOREVER && node_clock_now(proc->node) >= deadline_ns;
+	} else {
+		deadline_ns = node_call_deadline(proc->node, timeout_ms);
+		(void) node_proc_deliver_take(proc->node, sig);
+	}
+	if (late || node_call_await(proc, &slot, deadline_ns) < 0) {
+		proc->slot = NULL;
 		cancel(proc, to, slot.ref);
 		return node_proc_fail(proc, DREAM_ETIMEDOUT, "timeout");
 	}

@@ -10,6 +10,7 @@
 #include "term/notation.h"
 
 #define MSGS_PER_TURN 64
+#define TURN_OVER 100 /* in here: as NODE_RUN_IDLE, without looking for another message */
 
 /* ---- life ---- */
 
@@ -239,6 +240,16 @@ static int on_sys(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
 
 /* ---- messages ---- */
 
+/* The answer to a caller that waits on this very scheduler does not pass its queue, if our turn ends with it. */
+static bool answer_last(node_proc_t *proc, const node_server_t *server, node_sig_t *call, dream_msg_t *reply)
+{
+	bool more = proc->inbox != NULL || server->next_continue != NULL || node_proc_exiting(proc);
+	if (more || !node_direct_answer(call, reply))
+		return false;
+	node_sig_free(call);
+	return true;
+}
+
 static int on_call(node_proc_t *proc, node_server_t *server, node_sig_t *call)
 {
 	dream_msg_t *reply = NULL;
@@ -252,6 +263,9 @@ static int on_call(node_proc_t *proc, node_server_t *server, node_sig_t *call)
 	}
 	if (next == DREAM_NEXT_REPLY && proc->current != NULL) {
 		proc->current = NULL;
+		set_timeout(proc, server);
+		if (answer_last(proc, server, call, reply))
+			return TURN_OVER;
 		node_proc_answer_take(proc->node, call, DREAM_OK, reply);
 		reply = NULL;
 	}
@@ -403,6 +417,8 @@ static int run(node_proc_t *proc)
 		if (r == NODE_RUN_IDLE && node_proc_exiting(proc))
 			r = NODE_RUN_EXIT;
 	}
+	if (r == TURN_OVER)
+		return NODE_RUN_IDLE;
 	return r == NODE_RUN_IDLE ? NODE_RUN_AGAIN : r;
 }
 

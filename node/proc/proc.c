@@ -122,6 +122,24 @@ int node_proc_deliver_take(node_t *node, node_sig_t *sig)
 	return DREAM_ENOPROC;
 }
 
+node_proc_t *node_proc_claim(node_t *node, node_sig_t *sig)
+{
+	bool here = sig->to.node == 0 && sig->to.creation == node->creation;
+	node_proc_t *proc = here ? node_proctab_find(node, sig->to.id) : NULL;
+	if (proc == NULL || !node_proc_rouse(proc))
+		return NULL;
+	if (proc->id == sig->to.id) {
+		if (proc->stack == NULL)
+			node_handle_take(proc, sig);
+		else /* it waits in the middle of something, and looks into its queue */
+			(void) node_proctab_push(proc, sig);
+		return proc;
+	}
+	if (!node_proc_rest(proc)) /* another process took the slot meanwhile: as it was */
+		node->hooks.wake(node, proc);
+	return NULL;
+}
+
 /* The signal itself travels back as its answer where it asks for one, so that nothing is allocated. */
 static void turn_round(node_t *node, node_sig_t *sig, uint8_t kind, dream_msg_t *msg)
 {
@@ -200,6 +218,13 @@ node_sig_t *node_proc_next_take(node_proc_t *proc)
 	return NULL;
 }
 
+void node_proc_come_back(node_proc_t *proc)
+{
+	node_proc_drain(proc);
+	if (node_proc_exiting(proc))
+		node_proc_leave(proc);
+}
+
 int node_proc_wait(node_proc_t *proc, int64_t deadline_ns)
 {
 	if (node_proc_exiting(proc)) /* by a signal that was handled without waiting */
@@ -213,9 +238,7 @@ int node_proc_wait(node_proc_t *proc, int64_t deadline_ns)
 		woken = __atomic_load_n(&proc->outer, __ATOMIC_ACQUIRE) != NULL;
 		late = !woken && deadline_ns != NODE_FOREVER && node_clock_now(proc->node) >= deadline_ns;
 	}
-	node_proc_drain(proc);
-	if (node_proc_exiting(proc))
-		node_proc_leave(proc);
+	node_proc_come_back(proc);
 	return woken ? DREAM_OK : DREAM_ETIMEDOUT;
 }
 

@@ -191,6 +191,10 @@ bool node_proc_rest(node_proc_t *proc);
 /** Ends a sleep without a signal; true: the caller has to wake it, now. [any] */
 bool node_proc_rouse(node_proc_t *proc);
 
+/** Ends the sleep of the process that @sig is for, if it sleeps, and gives it the signal at once; the caller has to run it.
+ *  Returns   NULL: it does not sleep, or is gone; @sig is still the caller's. [process] */
+node_proc_t *node_proc_claim(node_t *node, node_sig_t *sig);
+
 /** Handles what is in the outer queue: exits, links, monitors; messages go to the inbox. [process] */
 void node_proc_drain(node_proc_t *proc);
 
@@ -225,6 +229,10 @@ void node_proc_forget(node_proc_t *proc, uint64_t ref);
  *  @deadline_ns  of node_clock_now(); NODE_FOREVER
  *  Errors    DREAM_ETIMEDOUT the deadline has passed. [process] */
 int node_proc_wait(node_proc_t *proc, int64_t deadline_ns);
+
+/** To be called when a process goes on after it had been blocked by other means than node_proc_wait(): drains, and does
+ *  not return if the process has to end. [process] */
+void node_proc_come_back(node_proc_t *proc);
 
 /* ---- what processes do to each other; @proc is the caller, [process] ---- */
 

@@ -11,7 +11,7 @@
  *    node_idle_sleep() (it found nothing), force_wake() (it found nobody to wake). So the count must never be
  *    above the number of those who will still look: a scheduler is counted by the one who takes its bit out of
  *    `sleepers`, which is exactly one: its waker, before, or the sleeper itself.
- * 3. Work in a hand-off slot. Its scheduler is awake and comes to it at the end of its turn. If that turn is
+ * 3. Work in a hand-off slot, or a caller that waits for the turn that runs (direct.c). Its scheduler is awake and comes to it at the end of its turn. If that turn is
  *    long, others must help: one sleeper "watches", that is, sleeps at most WATCH_MS and takes what lies where no
  *    turn has ended meanwhile. hand_off() fills the slot, and if nobody watches and nobody searches it wakes
  *    somebody. If somebody searches, that one either goes to sleep and watches, or finds work, and then wakes a

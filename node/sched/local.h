@@ -14,7 +14,9 @@ DREAM_BEGIN_DECLS
 typedef struct node_sched_local {
 	node_runq_t runq;
 	node_proc_t *handoff; /* atomic: the process just messaged; runs next, its data still in the cache */
-	uint8_t pad[48];
+	node_proc_t *caller;  /* atomic: waits for the answer of the process that runs now (direct.c) */
+	uint8_t pad[40];
+	node_proc_t *direct; /* runs next, whatever else is ready (direct.c) */
 	node_sched_t *all;
 	node_ctx_t *ctx; /* of its thread, which it never leaves */
 	uint32_t index;
@@ -54,6 +56,8 @@ struct node_sched {
 };
 
 #define NODE_SCHED_MAX 64u
+#define NODE_SCHED_HANDOFFS                                                                                  \
+	64u /* in a row; then the run queue has a turn, so that a ping-pong starves nobody */
 
 /* idle.c */
 
@@ -76,6 +80,22 @@ bool node_sched_has_work(node_sched_t *all);
 
 /** Looks for hand-off slots whose scheduler is stuck in one turn since the last look; notes them in s->left_lying. [sched] */
 bool node_sched_look_around(node_sched_local_t *s);
+
+/** Adds to the scheduler's run queue, and wakes another if that helps. [sched] */
+void node_sched_push(node_sched_local_t *s, node_proc_t *proc);
+/** The process waits with its stack, until a signal or stack->deadline_ns. [sched] */
+void node_sched_park(node_sched_local_t *s, node_proc_t *proc, node_stack_t *stack);
+/** The calling process gives its stack back with that outcome; returns when it goes on. [process] */
+void node_sched_go_back(node_stack_t *stack, int outcome, int64_t deadline_ns);
+
+/* direct.c */
+
+/** The process that has to run next, if there is one and it does not starve others. [sched] */
+node_proc_t *node_direct_next(node_sched_local_t *s);
+/** Notes that @proc waits for the process that is to run next. [sched] */
+void node_direct_wait(node_sched_local_t *s, node_proc_t *proc, node_stack_t *stack);
+/** Who waits at @from, if anybody, was not answered in that turn: parks it at @s. [sched] */
+void node_direct_settle(node_sched_local_t *s, node_sched_local_t *from);
 
 /* timer.c */
 int node_timers_open(node_sched_t *all);

@@ -15,10 +15,9 @@
 #define STACK_BYTES ((size_t) 128 << 10)
 #endif
 #define MAX_STACKS (UINT32_C(1) << 20)
-#define HANDOFFS_IN_A_ROW 64u /* then the run queue has a turn, so that a ping-pong starves nobody */
-#define CLOCK_EVERY 8u        /* turns between two looks at the clock */
-#define LATE_MS 2             /* by which another scheduler's timers are late before a watcher fires them */
-#define GLOBAL_EVERY 64u      /* turns between two looks at the global queue while there is local work */
+#define CLOCK_EVERY 8u   /* turns between two looks at the clock */
+#define LATE_MS 2        /* by which another scheduler's timers are late before a watcher fires them */
+#define GLOBAL_EVERY 64u /* turns between two looks at the global queue while there is local work */
 
 /* ---- queues ---- */
 
@@ -51,7 +50,7 @@ static node_proc_t *pop_global(node_sched_t *all)
 	return proc;
 }
 
-static void push_local(node_sched_local_t *s, node_proc_t *proc)
+void node_sched_push(node_sched_local_t *s, node_proc_t *proc)
 {
 	if (!node_runq_push(&s->runq, proc))
 		push_global(s->all, proc);
@@ -65,7 +64,7 @@ static void push_back(node_sched_local_t *s, node_proc_t *proc)
 	if (node_runq_is_empty(&s->runq) && __atomic_load_n(&s->handoff, __ATOMIC_RELAXED) == NULL)
 		(void) node_runq_push(&s->runq, proc);
 	else
-		push_local(s, proc);
+		node_sched_push(s, proc);
 }
 
 /* The process just messaged runs next on this thread; who stood there before goes to the queue. */
@@ -78,7 +77,7 @@ static void hand_off(node_sched_local_t *s, node_proc_t *proc)
 	else
 		__atomic_store_n(&s->handoff, proc, __ATOMIC_RELEASE);
 	if (before != NULL)
-		push_local(s, before);
+		node_sched_push(s, before);
 	else if (__atomic_load_n(&s->all->n_watching, __ATOMIC_SEQ_CST) == 0)
 		node_idle_wake_one(s->all);
 }
@@ -123,7 +122,8 @@ bool node_sched_look_around(node_sched_local_t *s)
 		node_sched_local_t *other = &s->all->locals[i];
 		if (!is_stuck(s, i))
 			continue;
-		if (__atomic_load_n(&other->handoff, __ATOMIC_SEQ_CST) != NULL) {
+		if (__atomic_load_n(&other->handoff, __ATOMIC_SEQ_CST) != NULL ||
+			__atomic_load_n(&other->caller, __ATOMIC_SEQ_CST) != NULL) {
 			s->left_lying |= UINT64_C(1) << i;
 			found = true;
 		}
@@ -148,8 +148,11 @@ static node_proc_t *steal(node_sched_local_t *s)
 	node_proc_t *proc = NULL;
 	for (uint32_t i = 1; i < all->n_locals && proc == NULL; i++)
 		proc = node_runq_steal(&s->runq, &all->locals[(s->index + i) % all->n_locals].runq);
-	for (; s->left_lying != 0 && proc == NULL; s->left_lying &= s->left_lying - 1)
-		proc = take_handoff(&all->locals[__builtin_ctzll(s->left_lying)]);
+	for (; s->left_lying != 0 && proc == NULL; s->left_lying &= s->left_lying - 1) {
+		node_sched_local_t *other = &all->locals[__builtin_ctzll(s->left_lying)];
+		node_direct_settle(s, other);
+		proc = take_handoff(other);
+	}
 	if (proc != NULL)
 		__atomic_store_n(&s->stats.stolen, s->stats.stolen + 1, __ATOMIC_RELAXED);
 	/* While they were on their way here, others may have gone to sleep for want of them. */
@@ -160,10 +163,12 @@ static node_proc_t *steal(node_sched_local_t *s)
 
 static node_proc_t *next_ready(node_sched_local_t *s)
 {
-	node_proc_t *proc = NULL;
+	node_proc_t *proc = node_direct_next(s);
+	if (proc != NULL)
+		return proc;
 	if (s->tick % GLOBAL_EVERY == 0)
 		proc = pop_global(s->all);
-	if (proc == NULL && s->handoffs < HANDOFFS_IN_A_ROW) {
+	if (proc == NULL && s->handoffs < NODE_SCHED_HANDOFFS) {
 		proc = take_handoff(s);
 		s->handoffs = proc != NULL ? s->handoffs + 1 : 0;
 	}
@@ -211,12 +216,13 @@ static void rest(node_sched_local_t *s, node_proc_t *proc)
 }
 
 /* The timer is armed here, not by the process: it must not fire before the process is marked idle. */
-static void park(node_sched_local_t *s, node_proc_t *proc, node_stack_t *stack)
+void node_sched_park(node_sched_local_t *s, node_proc_t *proc, node_stack_t *stack)
 {
 	proc->stack = stack;
 	if (stack->deadline_ns != NODE_FOREVER) {
 		stack->timer.fire = fire_block;
 		stack->timer.data = proc;
+		stack->timer_armed = true;
 		node_wheel_add(&s->wheel, &stack->timer, stack->deadline_ns);
 	}
 	rest(s, proc);
@@ -247,7 +253,10 @@ static void finish(node_sched_local_t *s, node_proc_t *proc, node_stack_t *stack
 {
 	switch (stack->outcome) {
 	case NODE_STACK_BLOCK:
-		park(s, proc, stack);
+		node_sched_park(s, proc, stack);
+		return;
+	case NODE_STACK_CALL:
+		node_direct_wait(s, proc, stack);
 		return;
 	case NODE_STACK_YIELD:
 		proc->stack = stack;
@@ -295,19 +304,25 @@ static void run(node_sched_local_t *s, node_proc_t *proc)
 	node_switch_to(&s->fiber, &stack->fiber);
 	s->ctx->proc = NULL;
 	s->ctx->tag = NODE_CTX_SCHED;
+	node_direct_settle(s, s);
 	finish(s, proc, stack);
 }
 
 /* ---- what a process does on its stack ---- */
 
-static void go_back(int outcome, int64_t deadline_ns)
+void node_sched_go_back(node_stack_t *stack, int outcome, int64_t deadline_ns)
 {
-	node_stack_t *stack = ((node_sched_local_t *) node_ctx_borrow()->sched)->running;
 	stack->outcome = outcome;
 	stack->deadline_ns = deadline_ns;
 	node_switch_to(&stack->fiber, stack->back);
-	if (outcome == NODE_STACK_BLOCK && deadline_ns != NODE_FOREVER)
+	if (stack->timer_armed)
 		(void) node_wheel_cancel(&stack->timer);
+	stack->timer_armed = false;
+}
+
+static void go_back(int outcome, int64_t deadline_ns)
+{
+	node_sched_go_back(((node_sched_local_t *) node_ctx_borrow()->sched)->running, outcome, deadline_ns);
 }
 
 static void block(node_proc_t *proc, int64_t deadline_ns)

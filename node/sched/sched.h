@@ -33,6 +33,19 @@ int64_t node_sched_next_timer_ns(node_t *node);
 /** Lets others run; for long loops of the node's own processes. [process] */
 void node_sched_yield(node_proc_t *proc);
 
+/** A call to a server that sleeps: it runs next on this scheduler, before anything else, and if it answers in that turn
+ *  the caller goes on right after it, so that neither passes a queue. Returns when proc->slot is done, or anything else came
+ *  for the caller, or the time is over.
+ *  @call      consumed if true is returned
+ *  @timeout_ms  negative: none
+ *  @ret_deadline_ns  of the call, of node_clock_now(); meaningless if it was answered
+ *  Returns    false: the server is busy or not here; nothing has happened. [process] */
+bool node_direct_call(node_proc_t *caller, node_sig_t *call, int64_t timeout_ms, int64_t *ret_deadline_ns);
+/** Answers such a call, if @call is one, its caller still waits and the calling process ends its turn at once.
+ *  @reply  taken if true is returned; NULL is null
+ *  Returns false: nothing has happened. [process] */
+bool node_direct_answer(const node_sig_t *call, dream_msg_t *reply);
+
 typedef struct node_sched_stats {
 	uint64_t turns;
 	uint64_t stolen;

@@ -17,6 +17,7 @@ DREAM_BEGIN_DECLS
 #define NODE_STACK_BLOCK 3 /* the process keeps it and waits until `deadline_ns` */
 #define NODE_STACK_LEAVE 4 /* the process ended in the middle: the stack is started afresh */
 #define NODE_STACK_YIELD 5 /* the process keeps it and goes on when others have had a turn */
+#define NODE_STACK_CALL 6  /* the process keeps it and waits for the one that runs next (direct.c) */
 
 /* Lies at the top of its own memory, so that an idle stack costs one page. */
 typedef struct node_stack {
@@ -25,7 +26,8 @@ typedef struct node_stack {
 	node_proc_t *proc;       /* who runs on it */
 	node_fiber_t *back;      /* the scheduler to go back to */
 	int outcome;
-	int64_t deadline_ns;
+	bool timer_armed;         /* may be in a wheel */
+	int64_t deadline_ns;      /* of BLOCK; of CALL how long, until it is parked */
 	node_wheel_entry_t timer; /* wakes a blocked process */
 	void *low;                /* first usable byte, above the guard */
 	size_t size_bytes;        /* from `low` to this struct */
