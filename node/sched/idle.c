@@ -11,12 +11,12 @@
  *    node_idle_sleep() (it found nothing), force_wake() (it found nobody to wake). So the count must never be
  *    above the number of those who will still look: a scheduler is counted by the one who takes its bit out of
  *    `sleepers`, which is exactly one: its waker, before, or the sleeper itself.
- * 3. Work in a hand-off slot, or a caller that waits for the turn that runs (direct.c). Its scheduler is awake and comes to it at the end of its turn. If that turn is
- *    long, others must help: one sleeper "watches", that is, sleeps at most WATCH_MS and takes what lies where no
- *    turn has ended meanwhile. hand_off() fills the slot, and if nobody watches and nobody searches it wakes
- *    somebody. If somebody searches, that one either goes to sleep and watches, or finds work, and then wakes a
- *    successor if nobody watches while another is awake. If somebody watches but is about to resign: it may do so
- *    to go to work, being counted as searching (the same), or to sleep for good, if all sleep; it looks at that
+ * 3. Work in a hand-off slot, or a caller that waits for the turn that runs (direct.c). Its scheduler is awake and comes
+ *    to it at the end of its turn. If that turn is long, others must help: one sleeper "watches", that is, sleeps at
+ *    most WATCH_MS and takes what lies where no turn has ended meanwhile. Whoever fills the slot wakes somebody if nobody
+ *    watches and nobody searches. If somebody searches, that one either goes to sleep and watches, or finds work, and
+ *    then wakes a successor if nobody watches while another is awake. If somebody watches but is about to resign: it may
+ *    do so to go to work, being counted as searching (the same), or to sleep for good, if all sleep; it looks at that
  *    once more after it has resigned, and the scheduler that handed off is awake since before.
  *    So an idle node uses no CPU. */
 #include <linux/futex.h>
