@@ -140,9 +140,9 @@ static int start_one(start_t *s, node_app_t *app)
 			return node_diag_set(s->diag, r,
 				"application %s did not start: it was told to stop meanwhile", app->name);
 		GString *why = g_string_new(NULL);
-		if (s->proc->last_reason != NULL)
-			node_notation_print(
-				why, s->proc->last_reason->data, s->proc->last_reason->size_bytes, 400);
+		const dream_msg_t *reason = node_proc_reason_borrow(s->proc);
+		if (reason != NULL)
+			node_notation_print(why, reason->data, reason->size_bytes, 400);
 		node_diag_set(s->diag, r, "application %s did not start: %s", app->name, why->str);
 		g_string_free(why, TRUE);
 		return r;
@@ -426,8 +426,8 @@ static int ask(node_proc_t *proc, int32_t op, const char *text, int32_t number, 
 	}
 	const char *why = NULL;
 	uint64_t size = 0;
-	if (proc->last_reason != NULL) {
-		node_cbor_reader_t reader = node_cbor_read_msg(proc->last_reason);
+	if (node_proc_reason_borrow(proc) != NULL) {
+		node_cbor_reader_t reader = node_cbor_read_msg(node_proc_reason_borrow(proc));
 		(void) node_cbor_get_text(&reader, &why, &size);
 	}
 	return node_diag_set(diag, r, "%.*s", (int) size, why != NULL ? why : "");

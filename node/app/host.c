@@ -325,7 +325,7 @@ static int64_t host_now_ns(void)
 
 static const dream_msg_t *host_reason_borrow(void)
 {
-	return me()->last_reason;
+	return node_proc_reason_borrow(me());
 }
 
 static void host_log(int32_t level, const char *text)
@@ -333,9 +333,10 @@ static void host_log(int32_t level, const char *text)
 	node_proc_t *proc = me();
 	char pid[300];
 	const char *app = node_app_of_borrow(proc);
+	const char *name = node_proc_extra(proc)->name;
 	node_log(proc->node, level, "%s%s%s %s: %s", app != NULL ? app : "", app != NULL ? " " : "",
-		proc->name != NULL ? proc->name : proc->label,
-		node_proc_pid_text(proc->node, node_proc_pid(proc), pid), text);
+		name != NULL ? name : proc->label, node_proc_pid_text(proc->node, node_proc_pid(proc), pid),
+		text);
 }
 
 static int host_env_get(const char *key, dream_msg_t **ret_value)

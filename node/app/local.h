@@ -44,7 +44,7 @@ node_app_t *node_app_find_locked(node_apps_t *apps, const char *name);
 
 /** Starts @app's tree under a new master, linked to nobody, monitored by the caller with *ret_monitor. If the caller is asked
  *  meanwhile to stop it, the start is given up, which app->given_up says.
- *  Errors those of node_start_kind(), the reason in proc->last_reason. [process] */
+ *  Errors those of node_start_kind(), the reason in node_proc_reason_borrow(). [process] */
 int node_master_start(node_proc_t *proc, node_app_t *app, uint64_t *ret_monitor);
 
 /** Kills every process of @app but the caller and waits for their ends, ten seconds at most in all. [process] */

@@ -200,8 +200,8 @@ static int run_start(node_proc_t *proc, master_t *master)
 	node_msg_unref(args);
 	if (r != DREAM_OK)
 		return fail_start(proc, master,
-			proc->last_reason != NULL ? node_msg_ref(proc->last_reason)
-						  : node_msg_text("ignore"));
+			node_proc_reason_borrow(proc) != NULL ? node_msg_ref(node_proc_reason_borrow(proc))
+							      : node_msg_text("ignore"));
 	pthread_mutex_lock(&proc->node->apps->lock);
 	app->root = root;
 	pthread_mutex_unlock(&proc->node->apps->lock);

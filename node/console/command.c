@@ -227,7 +227,7 @@ int node_cmd_fail(node_cmd_t *cmd, int code, const char *format, ...)
 
 char *node_cmd_reason(const node_cmd_t *cmd, int code, char *buffer)
 {
-	const dream_msg_t *reason = cmd->proc->last_reason;
+	const dream_msg_t *reason = node_proc_reason_borrow(cmd->proc);
 	if (reason == NULL) {
 		g_strlcpy(buffer, node_diag_code_text(code), NODE_DIAG_MAX);
 		return buffer;

@@ -213,9 +213,9 @@ static int show_info(node_cmd_t *cmd, const node_proc_t *proc, dream_pid_t pid)
 		&facts, "behaviour", ops != NULL ? ops->what : NULL); /* NULL: it has just ended */
 	put_code(&facts, proc);
 	node_output_fact_text(&facts, "application", node_app_of_borrow(proc));
-	bool has_parent = proc->parent.id != 0;
+	dream_pid_t parent = node_proc_parent(proc);
 	node_output_fact_text(
-		&facts, "parent", has_parent ? node_proc_pid_text(cmd->node, proc->parent, text) : NULL);
+		&facts, "parent", parent.id != 0 ? node_proc_pid_text(cmd->node, parent, text) : NULL);
 	node_output_fact_text(&facts, "status", status_of(proc));
 	node_output_fact_int(&facts, "mailbox", (int64_t) by_mailbox(proc));
 	node_output_fact_int(&facts, "memory bytes", (int64_t) by_memory(proc));

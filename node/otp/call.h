@@ -22,7 +22,7 @@ int node_call_send_take(node_t *node, node_proc_t *from, const dream_dest_t *to,
 /** Sends a cast; see dream_cast_take(). @msg taken. [any] */
 int node_call_cast_take(node_t *node, node_proc_t *from, const dream_dest_t *to, dream_msg_t *msg);
 
-/** Calls and waits; see dream_call_raw(). @request taken. The reason of a failure is in proc->last_reason. [process] */
+/** Calls and waits; see dream_call_raw(). @request taken. The reason of a failure is in node_proc_reason_borrow(). [process] */
 int node_call_take(node_proc_t *proc, const dream_dest_t *to, dream_msg_t *request, int64_t timeout_ms,
 	dream_msg_t **ret_reply);
 

@@ -33,7 +33,7 @@ typedef struct node_child {
  *  Errors DREAM_EMODULE naming the child, DREAM_ENOMEM. [any] */
 int node_child_list_new(const node_kind_t *kind, GPtrArray **ret_children, node_diag_t *diag);
 
-/** Starts it, linked. Returns DREAM_OK, DREAM_IGNORE or an error, with the reason in proc->last_reason. [process] */
+/** Starts it, linked. Returns DREAM_OK, DREAM_IGNORE or an error, with the reason in node_proc_reason_borrow(). [process] */
 int node_child_start(node_proc_t *proc, node_child_t *child);
 
 /** Ends it by its shutdown policy and waits until it is dead (SUP-8). [process] */

@@ -19,7 +19,7 @@ typedef struct node_start {
 } node_start_t;
 
 /** Starts a process of @how->kind and, unless it is a plain process, waits for its init. After a failure it is dead and its name
- *  free. The reason is in proc->last_reason.
+ *  free. The reason is in node_proc_reason_borrow().
  *  @parent   the caller
  *  Returns   DREAM_OK or DREAM_IGNORE
  *  Errors    DREAM_ENOENT module or kind, DREAM_EALREADY name taken, DREAM_EINIT, DREAM_ETIMEDOUT, DREAM_EINVAL, DREAM_ELIMIT, DREAM_ENOMEM

@@ -134,7 +134,7 @@ static int run_init(node_proc_t *proc, node_sup_t *sup)
 	node_proc_set_flag(proc, NODE_PROC_TRAP_EXIT, true);
 	node_child_t *failed = start_from(proc, sup, 0);
 	if (failed != NULL) /* SUP-2 */
-		return end_take(proc, sup, failed_start_reason(failed, proc->last_reason));
+		return end_take(proc, sup, failed_start_reason(failed, node_proc_reason_borrow(proc)));
 	sup->running = true;
 	node_proc_ack_start_take(proc, DREAM_OK, NULL);
 	return NODE_RUN_IDLE;

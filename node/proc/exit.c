@@ -52,12 +52,13 @@ static void report(node_proc_t *proc)
 	if ((proc->flags & NODE_PROC_SYSTEM) || node_proc_reason_is_normal_class(proc->exit_reason))
 		return;
 	char pid[300];
+	const char *name = node_proc_extra(proc)->name;
 	GString *why = g_string_new(NULL);
 	node_notation_print(why, proc->exit_reason->data, proc->exit_reason->size_bytes, 400);
 	node_log(proc->node, DREAM_LOG_ERROR,
 		"process %s (%s%s%s) ended: %s; %u messages unread, %" G_GUINT64_FORMAT " bytes held",
 		node_proc_pid_text(proc->node, node_proc_pid(proc), pid), proc->label ? proc->label : "?",
-		proc->name != NULL ? ", " : "", proc->name != NULL ? proc->name : "", why->str, proc->n_inbox,
+		name != NULL ? ", " : "", name != NULL ? name : "", why->str, proc->n_inbox,
 		proc->heap_bytes);
 	g_string_free(why, TRUE);
 }
@@ -88,20 +89,18 @@ static void tell_watchers(node_proc_t *proc)
 {
 	uint32_t pos = 0;
 	node_refent_t *watcher;
-	while ((watcher = node_reftab_next(proc->watchers, &pos)) != NULL)
+	while ((watcher = node_reftab_next(node_proc_extra(proc)->watchers, &pos)) != NULL)
 		send_take(proc, NODE_SIG_DOWN, watcher->pid, watcher->key, 0, watcher->data);
-	node_reftab_clear(&proc->watchers);
 }
 
 static void drop_monitors(node_proc_t *proc)
 {
 	uint32_t pos = 0;
 	node_refent_t *monitor;
-	while ((monitor = node_reftab_next(proc->monitors, &pos)) != NULL) {
+	while ((monitor = node_reftab_next(node_proc_extra(proc)->monitors, &pos)) != NULL) {
 		node_mem_free(monitor->data);
 		send_take(proc, NODE_SIG_DEMONITOR, monitor->pid, monitor->key, 0, NULL);
 	}
-	node_reftab_clear(&proc->monitors);
 }
 
 static int32_t code_for(const node_refent_t *call)
@@ -164,13 +163,8 @@ void node_proc_die(node_proc_t *proc)
 	if (proc->ops->fini != NULL)
 		proc->ops->fini(proc);
 	drop_held(proc);
-	node_reftab_clear(&proc->requests);
 	node_heap_fini(proc);
-	if (proc->name != NULL) {
-		node_names_drop(node, proc->name);
-		free(proc->name);
-		proc->name = NULL;
-	}
+	node_proc_drop_name(proc);
 	node_proctab_hide(proc);
 	node->hooks.drop_timers(proc); /* hidden first: from now on none is added */
 	proc->turns = id;              /* who the signals below are from */
@@ -181,8 +175,8 @@ void node_proc_die(node_proc_t *proc)
 	tell_inbox(proc);
 	node_handle_bounce_all(proc, late);
 	drop_monitors(proc);
+	node_proc_extra_drop(proc);
 	node_msg_unref(proc->exit_reason);
-	node_msg_unref(proc->last_reason);
 	proc->turns = id + ((uint64_t) 1 << 32);
 	if (proc->turns >> 32 == 0)
 		proc->turns = ((uint64_t) 1 << 32) | (uint32_t) id;

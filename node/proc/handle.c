@@ -96,7 +96,8 @@ static void on_unlink_ack(node_proc_t *proc, node_sig_t *sig)
 static void on_monitor(node_proc_t *proc, node_sig_t *sig)
 {
 	node_refent_t *watcher;
-	if (node_reftab_add(&proc->watchers, sig->ref, sig->from, &watcher) == DREAM_OK) {
+	node_proc_extra_t *extra = node_proc_extra_make(proc);
+	if (extra != NULL && node_reftab_add(&extra->watchers, sig->ref, sig->from, &watcher) == DREAM_OK) {
 		watcher->data = sig->data; /* the name, ours now */
 		sig->data = NULL;
 	}
@@ -105,10 +106,11 @@ static void on_monitor(node_proc_t *proc, node_sig_t *sig)
 
 static void on_demonitor(node_proc_t *proc, node_sig_t *sig)
 {
-	node_refent_t *watcher = node_reftab_find(proc->watchers, sig->ref, &sig->from);
+	node_reftab_t *watchers = node_proc_extra(proc)->watchers;
+	node_refent_t *watcher = node_reftab_find(watchers, sig->ref, &sig->from);
 	if (watcher != NULL) {
 		node_mem_free(watcher->data);
-		node_reftab_remove(proc->watchers, watcher);
+		node_reftab_remove(watchers, watcher);
 	}
 	node_sig_free(sig);
 }
@@ -116,7 +118,8 @@ static void on_demonitor(node_proc_t *proc, node_sig_t *sig)
 /* A DOWN whose monitor is gone was overtaken by a demonitor (MON-4). */
 static void on_down(node_proc_t *proc, node_sig_t *sig)
 {
-	node_refent_t *monitor = node_reftab_find(proc->monitors, sig->ref, NULL);
+	node_reftab_t *monitors = node_proc_extra(proc)->monitors;
+	node_refent_t *monitor = node_reftab_find(monitors, sig->ref, NULL);
 	if (monitor == NULL) {
 		node_sig_free(sig);
 		return;
@@ -126,7 +129,7 @@ static void on_down(node_proc_t *proc, node_sig_t *sig)
 		monitor->data = NULL;
 	}
 	node_mem_free(monitor->data);
-	node_reftab_remove(proc->monitors, monitor);
+	node_reftab_remove(monitors, monitor);
 	append(proc, sig);
 }
 
@@ -135,10 +138,11 @@ static void on_down(node_proc_t *proc, node_sig_t *sig)
 static void on_reply(node_proc_t *proc, node_sig_t *sig)
 {
 	node_call_slot_t *slot = proc->slot;
+	node_reftab_t *requests = node_proc_extra(proc)->requests;
 	node_refent_t *request;
 	if (slot == NULL || slot->done || slot->ref != sig->ref) {
-		if ((request = node_reftab_find(proc->requests, sig->ref, NULL)) != NULL) {
-			node_reftab_remove(proc->requests, request);
+		if ((request = node_reftab_find(requests, sig->ref, NULL)) != NULL) {
+			node_reftab_remove(requests, request);
 			append(proc, sig);
 		} else {
 			node_sig_free(sig); /* ALS-4: too late */

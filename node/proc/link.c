@@ -68,7 +68,8 @@ int node_proc_monitor(node_proc_t *proc, dream_pid_t target, const char *name, u
 	char *mine = name == NULL ? NULL : copy_name(name);
 	if (name != NULL && mine == NULL)
 		return DREAM_ENOMEM;
-	int r = node_reftab_add(&proc->monitors, ref, target, &monitor);
+	node_proc_extra_t *extra = node_proc_extra_make(proc);
+	int r = extra == NULL ? DREAM_ENOMEM : node_reftab_add(&extra->monitors, ref, target, &monitor);
 	if (r < 0) {
 		node_mem_free(mine);
 		return r;
@@ -99,7 +100,8 @@ static void flush_down(node_proc_t *proc, uint64_t ref)
 
 bool node_proc_demonitor(node_proc_t *proc, uint64_t ref, bool flush)
 {
-	node_refent_t *monitor = node_reftab_find(proc->monitors, ref, NULL);
+	node_reftab_t *monitors = node_proc_extra(proc)->monitors;
+	node_refent_t *monitor = node_reftab_find(monitors, ref, NULL);
 	if (monitor == NULL) {
 		if (flush)
 			flush_down(proc, ref);
@@ -107,7 +109,7 @@ bool node_proc_demonitor(node_proc_t *proc, uint64_t ref, bool flush)
 	}
 	dream_pid_t target = monitor->pid;
 	node_mem_free(monitor->data);
-	node_reftab_remove(proc->monitors, monitor);
+	node_reftab_remove(monitors, monitor);
 	(void) send_plain(proc, NODE_SIG_DEMONITOR, target, ref, NULL);
 	return true;
 }

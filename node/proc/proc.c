@@ -19,7 +19,56 @@ void node_proc_set_flag(node_proc_t *proc, uint32_t flag, bool on)
 	__atomic_store_n(&proc->flags, on ? flags | flag : flags & ~flag, __ATOMIC_RELAXED);
 }
 
+/* ---- what few processes have ---- */
+
+const node_proc_extra_t node_proc_extra_none;
+
+node_proc_extra_t *node_proc_extra_make(node_proc_t *proc)
+{
+	if (proc->extra == NULL)
+		proc->extra = node_mem_zalloc(sizeof(*proc->extra));
+	return proc->extra;
+}
+
+void node_proc_drop_name(node_proc_t *proc)
+{
+	char *name = node_proc_extra(proc)->name;
+	if (name == NULL)
+		return;
+	node_names_drop(proc->node, name);
+	free(name);
+	proc->extra->name = NULL;
+}
+
+void node_proc_extra_drop(node_proc_t *proc)
+{
+	node_proc_extra_t *extra = proc->extra;
+	if (extra == NULL)
+		return;
+	node_proc_drop_name(proc);
+	node_reftab_clear(&extra->monitors);
+	node_reftab_clear(&extra->watchers);
+	node_reftab_clear(&extra->requests);
+	node_msg_unref(extra->last_reason);
+	node_mem_free(extra);
+	proc->extra = NULL;
+}
+
 /* ---- spawn ---- */
+
+/* The child's watcher and the parent's monitor. */
+static int attach_monitor(node_proc_t *proc, dream_pid_t pid, node_proc_t *parent, uint64_t ref)
+{
+	node_refent_t *entry;
+	if (ref == 0)
+		return DREAM_OK;
+	node_proc_extra_t *child_extra = node_proc_extra_make(proc);
+	node_proc_extra_t *parent_extra = node_proc_extra_make(parent);
+	if (child_extra == NULL || parent_extra == NULL)
+		return DREAM_ENOMEM;
+	int r = node_reftab_add(&child_extra->watchers, ref, node_proc_pid(parent), &entry);
+	return r < 0 ? r : node_reftab_add(&parent_extra->monitors, ref, pid, &entry);
+}
 
 static int attach_parent(node_proc_t *proc, const node_spawn_t *how, dream_pid_t pid)
 {
@@ -27,36 +76,32 @@ static int attach_parent(node_proc_t *proc, const node_spawn_t *how, dream_pid_t
 	dream_pid_t parent_pid = node_proc_pid(parent);
 	node_refent_t *entry;
 	int r = DREAM_OK;
-	proc->parent = parent_pid;
+	__atomic_store_n(&proc->parent_id, parent_pid.id, __ATOMIC_RELAXED);
 	if (how->link) {
 		r = node_reftab_add(&proc->links, node_reftab_pid_key(parent_pid), parent_pid, &entry);
 		if (r == DREAM_OK)
 			r = node_reftab_add(&parent->links, node_reftab_pid_key(pid), pid, &entry);
 	}
-	if (r == DREAM_OK && how->monitor_ref != 0) {
-		r = node_reftab_add(&proc->watchers, how->monitor_ref, parent_pid, &entry);
-		if (r == DREAM_OK)
-			r = node_reftab_add(&parent->monitors, how->monitor_ref, pid, &entry);
-	}
-	return r;
+	return r < 0 ? r : attach_monitor(proc, pid, parent, how->monitor_ref);
 }
 
 static int take_name(node_t *node, node_proc_t *proc, const char *name, dream_pid_t pid)
 {
 	if (name == NULL)
 		return DREAM_OK;
-	int r = node_names_add(node, name, pid);
-	if (r == DREAM_OK)
-		proc->name = strdup(name);
+	node_proc_extra_t *extra = node_proc_extra_make(proc);
+	char *copy = extra != NULL ? strdup(name) : NULL;
+	int r = copy != NULL ? node_names_add(node, name, pid) : DREAM_ENOMEM;
+	if (r < 0)
+		free(copy);
+	else
+		extra->name = copy;
 	return r;
 }
 
 /* The slot was never published, so nobody else can have seen it. */
 static int fail_spawn(node_proc_t *proc, uint64_t id, const node_spawn_t *how, int r)
 {
-	if (proc->name != NULL)
-		node_names_drop(proc->node, proc->name);
-	free(proc->name);
 	if (how->parent != NULL) {
 		dream_pid_t pid = {id, proc->node->creation, 0};
 		node_refent_t *entry = node_reftab_find(how->parent->links, node_reftab_pid_key(pid), &pid);
@@ -64,7 +109,7 @@ static int fail_spawn(node_proc_t *proc, uint64_t id, const node_spawn_t *how, i
 			node_reftab_remove(how->parent->links, entry);
 	}
 	node_reftab_clear(&proc->links);
-	node_reftab_clear(&proc->watchers);
+	node_proc_extra_drop(proc);
 	proc->turns = id; /* the slot keeps its id: it was never used */
 	node_proctab_give_slot(proc);
 	return r;
@@ -329,8 +374,13 @@ void node_proc_ignore_start(node_proc_t *proc)
 
 int node_proc_fail_take(node_proc_t *proc, int code, dream_msg_t *reason)
 {
-	node_msg_unref(proc->last_reason);
-	proc->last_reason = reason;
+	node_proc_extra_t *extra = node_proc_extra_make(proc);
+	if (extra == NULL) {
+		node_msg_unref(reason);
+		return code;
+	}
+	node_msg_unref(extra->last_reason);
+	extra->last_reason = reason;
 	return code;
 }
 
@@ -373,14 +423,16 @@ bool node_proc_unhold(node_proc_t *proc, dream_msg_t *msg)
 int node_proc_expect(node_proc_t *proc, uint64_t ref)
 {
 	node_refent_t *entry;
-	return node_reftab_add(&proc->requests, ref, nobody, &entry);
+	node_proc_extra_t *extra = node_proc_extra_make(proc);
+	return extra == NULL ? DREAM_ENOMEM : node_reftab_add(&extra->requests, ref, nobody, &entry);
 }
 
 void node_proc_forget(node_proc_t *proc, uint64_t ref)
 {
-	node_refent_t *entry = node_reftab_find(proc->requests, ref, NULL);
+	node_reftab_t *requests = node_proc_extra(proc)->requests;
+	node_refent_t *entry = node_reftab_find(requests, ref, NULL);
 	if (entry != NULL)
-		node_reftab_remove(proc->requests, entry);
+		node_reftab_remove(requests, entry);
 }
 
 /* ---- names of processes ---- */
@@ -391,7 +443,7 @@ int node_names_register(node_t *node, const char *name, dream_pid_t pid)
 		pid.node == 0 && pid.creation == node->creation ? node_proctab_find(node, pid.id) : NULL;
 	if (proc == NULL)
 		return DREAM_ENOPROC;
-	if (proc->name != NULL)
+	if (node_proc_extra(proc)->name != NULL)
 		return DREAM_EEXIST;
 	return take_name(node, proc, name, pid);
 }
@@ -403,8 +455,6 @@ int node_names_unregister(node_t *node, const char *name)
 	node_proc_t *proc = r == DREAM_OK ? node_proctab_find(node, pid.id) : NULL;
 	if (proc == NULL || proc != node_ctx_borrow()->proc)
 		return proc == NULL ? DREAM_ENOENT : DREAM_EPERM;
-	node_names_drop(node, name);
-	free(proc->name);
-	proc->name = NULL;
+	node_proc_drop_name(proc);
 	return DREAM_OK;
 }

@@ -53,6 +53,19 @@ typedef struct node_call_slot {
 	dream_msg_t *msg;
 } node_call_slot_t;
 
+/* What few processes have, in a block of its own that goes with the process: a million idle ones pay for the pointer
+ * alone. Only the process itself touches it. Whatever is rarely used and not needed while a call is answered belongs here
+ * rather than into struct node_proc. */
+typedef struct node_proc_extra {
+	node_reftab_t *monitors; /* ref -> pid that we watch; data: name */
+	node_reftab_t *watchers; /* ref -> pid that watches us; data: name */
+	node_reftab_t *requests; /* ref -> requests whose answers go to the inbox */
+	dream_msg_t *last_reason;
+	char *name; /* registered, or NULL; also in node->names */
+} node_proc_extra_t;
+
+extern const node_proc_extra_t node_proc_extra_none;
+
 struct node_proc {
 	node_sig_t *outer;  /* atomic: signals on their way, newest first; or asleep, or closed (table.h) */
 	uint64_t id;        /* atomic: serial << 32 | slot; 0: free slot */
@@ -67,22 +80,18 @@ struct node_proc {
 	node_sig_t *inbox_last;
 	void *stack; /* of sched: held between turns while it is blocked */
 	struct node_heap_block *heap;
-	node_reftab_t *links;    /* pid -> aux: unlink id, 0 while active */
-	node_reftab_t *monitors; /* ref -> pid that we watch; data: name */
-	node_reftab_t *watchers; /* ref -> pid that watches us; data: name */
-	node_reftab_t *calls;    /* ref, caller -> open call that we owe an answer */
-	node_reftab_t *requests; /* ref -> requests whose answers go to the inbox */
-	node_reftab_t *held;     /* message pointers that the module holds -> aux: count */
-	node_sig_t *current;     /* the call, cast or message that is being handled */
-	node_call_slot_t *slot;  /* the call we wait for */
-	void *timers;            /* of sched: pending timers for it, under the timers' lock */
+	node_proc_extra_t *extra; /* NULL until something in it is needed */
+	node_reftab_t *links;     /* pid -> aux: unlink id, 0 while active */
+	node_reftab_t *calls;     /* ref, caller -> open call that we owe an answer */
+	node_reftab_t *held;      /* message pointers that the module holds -> aux: count */
+	node_sig_t *current;      /* the call, cast or message that is being handled */
+	node_call_slot_t *slot;   /* the call we wait for */
+	void *timers;             /* of sched: pending timers for it, under the timers' lock */
 	dream_msg_t *exit_reason;
-	dream_msg_t *last_reason; /* dream_reason_borrow() */
-	char *name;               /* registered, or NULL; also in node->names */
-	struct node_gen *gen;     /* code it runs; a reference that ops->fini releases */
-	void *app;                /* struct node_app: membership, inherited at spawn (APP-6) */
-	dream_pid_t parent;
-	const char *label; /* what it is, "counter": the kind's name or a static text; never freed */
+	struct node_gen *gen; /* code it runs; a reference that ops->fini releases */
+	void *app;            /* struct node_app: membership, inherited at spawn (APP-6) */
+	uint64_t parent_id;   /* relaxed atomic: of this node; 0: none */
+	const char *label;    /* what it is, "counter": the kind's name or a static text; never freed */
 	/* relaxed atomics, for inspection */
 	uint64_t heap_bytes;
 	uint64_t turns; /* messages handled */
@@ -111,6 +120,14 @@ node_proc_t *node_proctab_next(node_t *node, uint32_t *pos);
 static inline dream_pid_t node_proc_pid(const node_proc_t *proc)
 {
 	dream_pid_t pid = {__atomic_load_n(&proc->id, __ATOMIC_RELAXED), proc->node->creation, 0};
+	return pid;
+}
+
+/** Who spawned it; id 0: nobody. [any] */
+static inline dream_pid_t node_proc_parent(const node_proc_t *proc)
+{
+	uint64_t id = __atomic_load_n(&proc->parent_id, __ATOMIC_RELAXED);
+	dream_pid_t pid = {id, id != 0 ? proc->node->creation : 0, 0};
 	return pid;
 }
 
@@ -169,11 +186,28 @@ void node_proc_set_flag(node_proc_t *proc, uint32_t flag, bool on);
 static inline bool node_proc_is_parent(const node_proc_t *proc, dream_pid_t from)
 {
 	return (__atomic_load_n(&proc->flags, __ATOMIC_RELAXED) & NODE_PROC_CHILD) != 0 &&
-	       dream_pid_equal(from, proc->parent);
+	       dream_pid_equal(from, node_proc_parent(proc));
 }
 
 /** True for normal, shutdown and ["shutdown", _] (EXIT-6). NULL is normal. [any] */
 bool node_proc_reason_is_normal_class(const dream_msg_t *reason);
+
+/* ---- what few processes have ---- */
+
+/** For writing; made at the first use. NULL: out of memory. [process], or before the process is published */
+node_proc_extra_t *node_proc_extra_make(node_proc_t *proc);
+
+/** For looking: one in which nothing is set if there is none. [process] */
+static inline const node_proc_extra_t *node_proc_extra(const node_proc_t *proc)
+{
+	return proc->extra != NULL ? proc->extra : &node_proc_extra_none;
+}
+
+/** Why something failed last (node_proc_fail_take()); NULL if nothing did. [process] */
+static inline const dream_msg_t *node_proc_reason_borrow(const node_proc_t *proc)
+{
+	return node_proc_extra(proc)->last_reason;
+}
 
 /* ---- signals ---- */
 

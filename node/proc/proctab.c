@@ -18,7 +18,8 @@
 struct node_proctab {
 	pthread_mutex_t lock; /* growth and the free list */
 	uint32_t max_procs;
-	uint32_t n_slots; /* atomic: slots in chunks that exist */
+	uint32_t n_room;  /* slots in chunks that exist */
+	uint32_t n_slots; /* atomic: those that were ever taken, from the first on */
 	uint32_t n_alive; /* atomic */
 	node_proc_t *free_list;
 	uint64_t next_ref; /* atomic: blocks of references not yet given out */
@@ -53,7 +54,7 @@ void node_proctab_close(node_t *node)
 	while ((proc = node_proctab_next(node, &pos)) != NULL)
 		node_proc_die(proc);
 	node_ctx_borrow()->ref_node = NULL; /* a later node at this address has its own references */
-	for (uint32_t i = 0; i * CHUNK_SLOTS < tab->n_slots; i++)
+	for (uint32_t i = 0; i * CHUNK_SLOTS < tab->n_room; i++)
 		node_mem_free(tab->chunks[i]);
 	g_free(tab->chunks);
 	pthread_mutex_destroy(&tab->lock);
@@ -67,26 +68,40 @@ static node_proc_t *slot_at(const node_proctab_t *tab, uint32_t index)
 	return &tab->chunks[index >> CHUNK_BITS][index & (CHUNK_SLOTS - 1)];
 }
 
-/* Called with the lock held. The new slots are visible to others once n_slots says so. */
-static bool add_chunk(node_t *node)
+static bool add_chunk(node_proctab_t *tab)
 {
-	node_proctab_t *tab = node->procs;
-	if (tab->n_slots >= tab->max_procs)
+	if (tab->n_room >= tab->max_procs)
 		return false;
 	node_proc_t *chunk = node_mem_zalloc(CHUNK_SLOTS * sizeof(node_proc_t));
 	if (chunk == NULL)
 		return false;
-	for (uint32_t i = CHUNK_SLOTS; i-- > 0;) {
-		chunk[i].outer = NODE_PROC_CLOSED;
-		chunk[i].node = node;
-		chunk[i].next = tab->free_list;
-		/* a free slot keeps its next id in `turns` */
-		chunk[i].turns = ((uint64_t) 1 << 32) | (tab->n_slots + i);
-		tab->free_list = &chunk[i];
-	}
-	tab->chunks[tab->n_slots >> CHUNK_BITS] = chunk;
-	__atomic_store_n(&tab->n_slots, tab->n_slots + CHUNK_SLOTS, __ATOMIC_RELEASE);
+	tab->chunks[tab->n_room >> CHUNK_BITS] = chunk;
+	tab->n_room += CHUNK_SLOTS;
 	return true;
+}
+
+/* Called with the lock held, so a chunk is not filled in before its slots are taken: that would touch its 60 pages, a
+ * tenth of a millisecond in which nobody can spawn. Others see the slot once n_slots says so. */
+static node_proc_t *fresh_slot(node_t *node)
+{
+	node_proctab_t *tab = node->procs;
+	if (tab->n_slots == tab->n_room && !add_chunk(tab))
+		return NULL;
+	node_proc_t *proc = slot_at(tab, tab->n_slots);
+	proc->outer = NODE_PROC_CLOSED;
+	proc->node = node;
+	proc->turns = ((uint64_t) 1 << 32) | tab->n_slots; /* a free slot keeps its next id there */
+	__atomic_store_n(&tab->n_slots, tab->n_slots + 1, __ATOMIC_RELEASE);
+	return proc;
+}
+
+/* Called with the lock held. */
+static node_proc_t *pop_free(node_proctab_t *tab)
+{
+	node_proc_t *proc = tab->free_list;
+	if (proc != NULL)
+		tab->free_list = proc->next;
+	return proc;
 }
 
 node_proc_t *node_proctab_take_slot(node_t *node, uint64_t *ret_id)
@@ -95,10 +110,8 @@ node_proc_t *node_proctab_take_slot(node_t *node, uint64_t *ret_id)
 	node_proc_t *proc = NULL;
 	bool room = __atomic_add_fetch(&tab->n_alive, 1, __ATOMIC_RELAXED) <= tab->max_procs;
 	pthread_mutex_lock(&tab->lock);
-	if (room && (tab->free_list != NULL || add_chunk(node))) {
-		proc = tab->free_list;
-		tab->free_list = proc->next;
-	}
+	if (room && (proc = pop_free(tab)) == NULL)
+		proc = fresh_slot(node);
 	pthread_mutex_unlock(&tab->lock);
 	if (proc == NULL) {
 		__atomic_fetch_sub(&tab->n_alive, 1, __ATOMIC_RELAXED);
@@ -134,11 +147,10 @@ static void reset(node_proc_t *proc)
 	proc->stack = NULL;
 	proc->current = NULL;
 	proc->slot = NULL;
-	proc->exit_reason = proc->last_reason = NULL;
-	proc->name = NULL;
+	proc->exit_reason = NULL;
 	__atomic_store_n(&proc->gen, NULL, __ATOMIC_RELEASE);
 	__atomic_store_n(&proc->app, NULL, __ATOMIC_RELAXED);
-	proc->parent = (dream_pid_t){0, 0, 0};
+	__atomic_store_n(&proc->parent_id, 0, __ATOMIC_RELAXED);
 }
 
 void node_proctab_give_slot(node_proc_t *proc)

@@ -9,7 +9,7 @@ struct node_reftab {
 	node_refent_t slots[];
 };
 
-#define FIRST_CAP 4u
+#define FIRST_CAP 2u /* one entry: most have a link to their parent and no other */
 
 static uint64_t mix(uint64_t x)
 {

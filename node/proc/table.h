@@ -22,6 +22,12 @@ void node_proctab_hide(node_proc_t *proc);
 /** Gives the slot back; its queue is closed. [sched] */
 void node_proctab_give_slot(node_proc_t *proc);
 
+/** Takes the process's name from it and from the table of names, if it has one. [process], [sched] */
+void node_proc_drop_name(node_proc_t *proc);
+
+/** Frees proc->extra; what others have to hear of has been said. [sched] */
+void node_proc_extra_drop(node_proc_t *proc);
+
 /** Adds to the outer queue and wakes the process. False: the queue is closed, @sig is still the caller's. [any] */
 bool node_proctab_push(node_proc_t *proc, node_sig_t *sig);
 

@@ -379,8 +379,8 @@ static int take_failure(const node_proc_t *proc, int r, node_diag_t *diag)
 {
 	const char *why = node_diag_code_text(r);
 	uint64_t size = strlen(why);
-	if (proc->last_reason != NULL) {
-		node_cbor_reader_t reader = node_cbor_read_msg(proc->last_reason);
+	if (node_proc_reason_borrow(proc) != NULL) {
+		node_cbor_reader_t reader = node_cbor_read_msg(node_proc_reason_borrow(proc));
 		(void) node_cbor_get_text(&reader, &why, &size);
 	}
 	return node_diag_set(diag, r, "%.*s", (int) size, why);

@@ -318,7 +318,7 @@ static std::string outcome(node_proc_t *proc, int r, dream_msg_t *reply)
 {
 	if (r >= 0)
 		return text_take(reply);
-	return "error " + std::to_string(r) + " " + text(proc->last_reason);
+	return "error " + std::to_string(r) + " " + text(node_proc_reason_borrow(proc));
 }
 
 std::string call(node_proc_t *proc, dream_pid_t to, const std::string &request, int64_t timeout_ms)
@@ -413,7 +413,7 @@ dream_pid_t start(node_proc_t *parent, const Script &script, const Start &how)
 	if (how.result != nullptr) {
 		*how.result = r;
 	} else {
-		EXPECT_EQ(r, DREAM_OK) << text(parent->last_reason);
+		EXPECT_EQ(r, DREAM_OK) << text(node_proc_reason_borrow(parent));
 	}
 	return pid;
 }

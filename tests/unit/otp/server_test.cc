@@ -65,8 +65,9 @@ TEST(ServerStart, TakenNameIsRefusedWithoutRunningInit) // GS-1
 		how.result = &r;
 		start(proc, second, how);
 		char buffer[300];
-		EXPECT_EQ(text(proc->last_reason), std::string("\"already_started: one is ") +
-							   node_proc_pid_text(node, pid, buffer) + "\"");
+		EXPECT_EQ(text(node_proc_reason_borrow(proc)), std::string("\"already_started: one is ") +
+								       node_proc_pid_text(node, pid, buffer) +
+								       "\"");
 	});
 	EXPECT_EQ(r, DREAM_EALREADY);
 	EXPECT_EQ(inits, 0);
@@ -126,9 +127,9 @@ TEST(ServerStart, FailureTellsTheReason) // GS-2
 		how.result = &r;
 		start(proc, plain, how);
 		EXPECT_EQ(r, DREAM_EINIT);
-		EXPECT_EQ(text(proc->last_reason), "[\"error\", \"EIO\"]");
+		EXPECT_EQ(text(node_proc_reason_borrow(proc)), "[\"error\", \"EIO\"]");
 		start(proc, reasoned, how);
-		EXPECT_EQ(text(proc->last_reason), "[\"no\", 1]");
+		EXPECT_EQ(text(node_proc_reason_borrow(proc)), "[\"no\", 1]");
 	});
 }
 
@@ -229,7 +230,7 @@ TEST(ServerStart, UnknownKindIsNamed)
 		how.result = &r;
 		start(proc, script, how);
 		EXPECT_EQ(r, DREAM_ENOENT);
-		EXPECT_EQ(text(proc->last_reason),
+		EXPECT_EQ(text(node_proc_reason_borrow(proc)),
 			"\"no kind \\\"nothing\\\" in a loaded module \\\"scripted\\\"\"");
 	});
 }
@@ -258,7 +259,7 @@ TEST(Call, DeadServerIsNoproc) // GS-7
 		dream_dest_t nobody = dream_to_name("nobody");
 		dream_msg_t *reply;
 		EXPECT_EQ(node_call_take(proc, &nobody, term("1"), 5, &reply), DREAM_ENOPROC); // GS-8
-		EXPECT_EQ(text(proc->last_reason), "\"noproc\"");
+		EXPECT_EQ(text(node_proc_reason_borrow(proc)), "\"noproc\"");
 	});
 }
 
@@ -689,7 +690,7 @@ TEST(ServerStop, TellsAnotherReason) // GS-19
 	client(node, [&](node_proc_t *proc) {
 		dream_pid_t pid = start(proc, script);
 		EXPECT_EQ(stop(proc, pid, nullptr), DREAM_EDOWN); // GS-18
-		EXPECT_EQ(text(proc->last_reason), "\"other\"");
+		EXPECT_EQ(text(node_proc_reason_borrow(proc)), "\"other\"");
 	});
 }
 

@@ -118,7 +118,7 @@ struct Tree {
 			spawn.link = true;
 			started = node_start_spawn(proc, &spawn, 0, &sup);
 			if (started < 0)
-				reason = text(proc->last_reason);
+				reason = text(node_proc_reason_borrow(proc));
 			for (;;) {
 				std::string got = receive(proc, DREAM_INFINITY);
 				if (got == "\"end\"")

@@ -206,7 +206,7 @@ TEST(Link, DeadPeerIsRefusedAtOnce) // X11
 	dream_pid_t dead = node.go([](node_proc_t *) {});
 	node.go([&](node_proc_t *proc) {
 		EXPECT_EQ(node_proc_link(proc, dead), DREAM_ENOPROC);
-		EXPECT_EQ(text(proc->last_reason), "\"noproc\"");
+		EXPECT_EQ(text(node_proc_reason_borrow(proc)), "\"noproc\"");
 		EXPECT_EQ(node_reftab_count(proc->links), 0u);
 		EXPECT_EQ(receive(proc), "(timeout)");
 	});

@@ -278,7 +278,7 @@ TEST(Monitor, EndOfTheWatcherHurtsNobody) // MON-1
 		node_proc_exit_take(proc, term("\"boom\""));
 	});
 	ASSERT_TRUE(node.alive(b));
-	EXPECT_EQ(node_reftab_count(node_proctab_find(node, b.id)->watchers), 0u);
+	EXPECT_EQ(node_reftab_count(node_proc_extra(node_proctab_find(node, b.id))->watchers), 0u);
 }
 
 TEST(Monitor, ByNameShowsTheName) // MON-2
@@ -615,7 +615,7 @@ TEST(Spawn, TakenNameLeavesNothingBehind)
 		second.result = &r;
 		node.spawn([](node_proc_t *) {}, second);
 		EXPECT_EQ(node_reftab_count(proc->links), 0u);
-		EXPECT_EQ(node_reftab_count(proc->monitors), 0u);
+		EXPECT_EQ(node_reftab_count(node_proc_extra(proc)->monitors), 0u);
 	});
 	EXPECT_EQ(r, DREAM_EEXIST);
 	EXPECT_EQ(node_proctab_count(node), before);
