@@ -410,31 +410,31 @@ static int host_reply_take(const dream_from_t *from, dream_msg_t *reply)
 
 static void host_next_timeout(int64_t timeout_ms)
 {
-	node_server_t *server = node_server_of(me());
-	if (server != NULL)
-		server->next_timeout_ms = timeout_ms;
+	node_server_more_t *more = node_server_ask(me());
+	if (more != NULL)
+		more->next_timeout_ms = timeout_ms;
 }
 
 static void host_next_continue_take(dream_msg_t *arg)
 {
 	node_proc_t *proc = me();
-	node_server_t *server = node_server_of(proc);
+	node_server_more_t *more = node_server_ask(proc);
 	dream_msg_t *mine = take_back(proc, arg);
-	if (server == NULL) {
+	if (more == NULL) {
 		node_msg_unref(mine);
 		return;
 	}
-	node_msg_unref(server->next_continue);
-	server->next_continue = mine;
+	node_msg_unref(more->next_continue);
+	more->next_continue = mine;
 }
 
 static void host_next_reason(const dream_msg_t *reason)
 {
-	node_server_t *server = node_server_of(me());
-	if (server == NULL)
+	node_server_more_t *more = node_server_ask(me());
+	if (more == NULL)
 		return;
-	node_msg_unref(server->next_reason);
-	server->next_reason = node_msg_ref(reason);
+	node_msg_unref(more->next_reason);
+	more->next_reason = node_msg_ref(reason);
 }
 
 static int host_stop(const dream_dest_t *to, const dream_msg_t *reason, int64_t timeout_ms)

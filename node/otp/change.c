@@ -125,7 +125,8 @@ int node_change_over(node_proc_t *proc, node_server_t *server, node_diag_t *diag
 	if (to == NULL)
 		return DREAM_ECODECHANGE;
 	void *state;
-	void *fence = node_heap_fence(proc);
+	node_server_more_t *more = node_server_more(server);
+	void *fence = more != NULL ? node_heap_fence(proc) : NULL;
 	if (fence == NULL)
 		return node_diag_set(diag, DREAM_ENOMEM, "out of memory");
 	int r = carry(proc, server, server->kind, to, &state, diag);
@@ -134,8 +135,8 @@ int node_change_over(node_proc_t *proc, node_server_t *server, node_diag_t *diag
 		return r;
 	}
 	node_heap_keep_fence(proc, fence);
-	server->old_kind = server->kind;
-	server->old_state = server->state;
+	more->old_kind = server->kind;
+	more->old_state = server->state;
 	(void) node_code_ref(to->gen);
 	adopt(proc, server, to, state);
 	return DREAM_OK;
@@ -150,18 +151,19 @@ static void free_state(node_proc_t *proc, const node_kind_t *kind, void *state)
 
 void node_change_commit(node_proc_t *proc, node_server_t *server)
 {
-	if (server->old_kind == NULL)
+	node_server_more_t *more = server->more;
+	if (node_server_old_kind(server) == NULL)
 		return;
-	if (server->old_state != server->state)
-		free_state(proc, server->old_kind, server->old_state);
-	node_code_unref(server->old_kind->gen);
-	server->old_kind = NULL;
-	server->old_state = NULL;
+	if (more->old_state != server->state)
+		free_state(proc, more->old_kind, more->old_state);
+	node_code_unref(more->old_kind->gen);
+	more->old_kind = NULL;
+	more->old_state = NULL;
 }
 
 int node_change_back(node_proc_t *proc, node_server_t *server, node_diag_t *diag)
 {
-	const node_kind_t *to = server->old_kind;
+	const node_kind_t *to = node_server_old_kind(server);
 	if (to == NULL && node_code_current_of_borrow(proc->gen) == proc->gen)
 		return DREAM_OK; /* it never left */
 	if (to == NULL)
@@ -169,7 +171,7 @@ int node_change_back(node_proc_t *proc, node_server_t *server, node_diag_t *diag
 			diag, DREAM_ECODECHANGE, "%s was started on %s", server->kind->name, proc->gen->vsn);
 	const node_kind_t *from = server->kind;
 	void *left = server->state;
-	void *state = server->old_state;
+	void *state = server->more->old_state;
 	if (from->ops.server.state != NULL && to->ops.server.state != NULL) {
 		struct node_heap_block *mark = node_heap_mark(proc);
 		node_state_mem_t mem = node_state_mem(proc);
@@ -183,8 +185,8 @@ int node_change_back(node_proc_t *proc, node_server_t *server, node_diag_t *diag
 		}
 	}
 	adopt(proc, server, to, state); /* the reference on the older generation goes back to the process */
-	server->old_kind = NULL;
-	server->old_state = NULL;
+	server->more->old_kind = NULL;
+	server->more->old_state = NULL;
 	if (left != state)
 		free_state(proc, from, left);
 	node_code_unref(from->gen);

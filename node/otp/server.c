@@ -23,8 +23,29 @@ node_server_t *node_server_new_take(const node_kind_t *kind, dream_msg_t *args)
 	}
 	server->kind = kind;
 	server->args = args;
-	server->next_timeout_ms = server->timeout_ms = -1;
 	return server;
+}
+
+node_server_more_t *node_server_more(node_server_t *server)
+{
+	if (server->more != NULL)
+		return server->more;
+	server->more = node_mem_zalloc(sizeof(*server->more));
+	if (server->more != NULL)
+		server->more->next_timeout_ms = -1;
+	return server->more;
+}
+
+static void free_more(node_server_more_t *more)
+{
+	if (more == NULL)
+		return;
+	node_msg_unref(more->last_reply);
+	node_msg_unref(more->next_continue);
+	node_msg_unref(more->next_reason);
+	if (more->old_kind != NULL)
+		node_code_unref(more->old_kind->gen);
+	node_mem_free(more);
 }
 
 void node_server_free(node_server_t *server)
@@ -32,21 +53,17 @@ void node_server_free(node_server_t *server)
 	if (server == NULL)
 		return;
 	node_msg_unref(server->args);
-	node_msg_unref(server->last_reply);
-	node_msg_unref(server->next_continue);
-	node_msg_unref(server->next_reason);
-	if (server->old_kind != NULL)
-		node_code_unref(server->old_kind->gen);
+	free_more(server->more);
 	node_mem_free(server);
 }
 
 static void send_last_reply(node_proc_t *proc, node_server_t *server)
 {
 	node_sig_t *call = proc->current;
-	dream_msg_t *reply = server->last_reply;
+	dream_msg_t *reply = server->more != NULL ? server->more->last_reply : NULL;
 	if (reply == NULL)
 		return;
-	server->last_reply = NULL;
+	server->more->last_reply = NULL;
 	proc->current = NULL;
 	if (call != NULL)
 		node_proc_answer_take(proc->node, call, DREAM_OK, reply);
@@ -76,6 +93,15 @@ node_server_t *node_server_of(node_proc_t *proc)
 	return (server->flags & NODE_SERVER_CALLBACK) ? server : NULL;
 }
 
+node_server_more_t *node_server_ask(node_proc_t *proc)
+{
+	node_server_t *server = node_server_of(proc);
+	node_server_more_t *more = server != NULL ? node_server_more(server) : NULL;
+	if (server != NULL && more == NULL)
+		server->flags |= NODE_SERVER_NOMEM;
+	return more;
+}
+
 /* ---- the end ---- */
 
 static dream_msg_t *error_reason(int32_t code)
@@ -85,10 +111,11 @@ static dream_msg_t *error_reason(int32_t code)
 
 static dream_msg_t *take_reason(node_server_t *server, int32_t code)
 {
-	dream_msg_t *reason = server->next_reason;
-	server->next_reason = NULL;
-	if (reason != NULL)
+	dream_msg_t *reason = server->more != NULL ? server->more->next_reason : NULL;
+	if (reason != NULL) {
+		server->more->next_reason = NULL;
 		return reason;
+	}
 	return code < 0 ? error_reason(code) : node_msg_text("normal");
 }
 
@@ -115,42 +142,48 @@ static int stop_take(node_proc_t *proc, node_server_t *server, dream_msg_t *reas
 
 static void drop_timeout(node_proc_t *proc, node_server_t *server)
 {
-	if (server->timer_ref != 0)
-		(void) node_timer_cancel(proc->node, server->timer_ref);
-	server->timer_ref = server->timer_expected = 0;
-	server->timeout_ms = -1;
+	node_server_more_t *more = server->more;
+	server->flags &= ~NODE_SERVER_TIMED;
+	if (more == NULL)
+		return;
+	if (more->timer_ref != 0)
+		(void) node_timer_cancel(proc->node, more->timer_ref);
+	more->timer_ref = more->timer_expected = 0;
 }
 
 static void set_timeout(node_proc_t *proc, node_server_t *server)
 {
-	if (server->next_timeout_ms < 0)
+	node_server_more_t *more = server->more;
+	if (more == NULL || more->next_timeout_ms < 0)
 		return;
 	drop_timeout(proc, server);
 	node_sig_t *sig = node_sig_new_take(NODE_SIG_TIMER, node_proc_pid(proc), node_proc_pid(proc),
 		node_proc_new_ref(proc->node), NULL);
 	uint64_t expected = sig != NULL ? sig->ref : 0;
-	(void) node_timer_start_take(proc->node, sig, NULL, server->next_timeout_ms, &server->timer_ref);
-	server->timer_expected = expected;
-	server->timeout_ms = server->next_timeout_ms;
-	server->next_timeout_ms = -1;
+	(void) node_timer_start_take(proc->node, sig, NULL, more->next_timeout_ms, &more->timer_ref);
+	more->timer_expected = expected;
+	more->timeout_ms = more->next_timeout_ms;
+	more->next_timeout_ms = -1;
+	server->flags |= NODE_SERVER_TIMED;
 }
 
 /* GS-12: a system message starts the wait anew; while suspended nothing waits. */
 static void restart_timeout(node_proc_t *proc, node_server_t *server)
 {
-	int64_t timeout_ms = server->timeout_ms;
-	if (timeout_ms < 0)
+	if (!(server->flags & NODE_SERVER_TIMED))
 		return;
 	drop_timeout(proc, server);
-	server->timeout_ms = timeout_ms;
+	server->flags |= NODE_SERVER_TIMED;
 	if (server->flags & NODE_SERVER_SUSPENDED)
 		return;
-	server->next_timeout_ms = timeout_ms;
+	server->more->next_timeout_ms = server->more->timeout_ms;
 	set_timeout(proc, server);
 }
 
 static int after(node_proc_t *proc, node_server_t *server, dream_next_t next)
 {
+	if (server->flags & NODE_SERVER_NOMEM)
+		return stop_take(proc, server, error_reason(DREAM_ENOMEM));
 	if (next >= 0 && next <= DREAM_NEXT_REPLY) {
 		set_timeout(proc, server);
 		return NODE_RUN_IDLE;
@@ -173,6 +206,8 @@ static int run_init(node_proc_t *proc, node_server_t *server)
 	int r = node_callback_init(proc, server);
 	node_msg_unref(server->args);
 	server->args = NULL;
+	if (r >= 0 && (server->flags & NODE_SERVER_NOMEM))
+		r = DREAM_ENOMEM;
 	if (r < 0)
 		return fail_init(proc, server, r);
 	if (r == DREAM_IGNORE) {
@@ -240,14 +275,28 @@ static int on_sys(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
 
 /* ---- messages ---- */
 
+static bool has_continue(const node_server_t *server)
+{
+	return server->more != NULL && server->more->next_continue != NULL;
+}
+
 /* The answer to a caller that waits on this very scheduler does not pass its queue, if our turn ends with it. */
 static bool answer_last(node_proc_t *proc, const node_server_t *server, node_sig_t *call, dream_msg_t *reply)
 {
-	bool more = proc->inbox != NULL || server->next_continue != NULL || node_proc_exiting(proc);
+	bool more = proc->inbox != NULL || has_continue(server) || node_proc_exiting(proc);
 	if (more || !node_direct_answer(call, reply))
 		return false;
 	node_sig_free(call);
 	return true;
+}
+
+static void keep_last_reply_take(node_server_t *server, dream_msg_t *reply)
+{
+	node_server_more_t *more = node_server_more(server);
+	if (more == NULL)
+		node_msg_unref(reply); /* its caller hears of our end */
+	else
+		more->last_reply = reply != NULL ? reply : node_msg_copy_null();
 }
 
 static int on_call(node_proc_t *proc, node_server_t *server, node_sig_t *call)
@@ -256,7 +305,7 @@ static int on_call(node_proc_t *proc, node_server_t *server, node_sig_t *call)
 	proc->current = call;
 	dream_next_t next = node_callback_call(proc, server, call, &reply);
 	if (next == DREAM_NEXT_STOP_REPLY) { /* GS-13: terminate first, then the reply */
-		server->last_reply = reply != NULL ? reply : node_msg_copy_null();
+		keep_last_reply_take(server, reply);
 		(void) stop_take(proc, server, take_reason(server, next));
 		send_last_reply(proc, server);
 		return NODE_RUN_EXIT;
@@ -305,12 +354,13 @@ static int on_exit_sig(node_proc_t *proc, node_server_t *server, node_sig_t *sig
 
 static int on_timer(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
 {
-	bool ours = server->timer_expected == sig->ref;
+	node_server_more_t *more = server->more; /* made before the timer was set */
+	bool ours = more->timer_expected == sig->ref;
 	node_sig_free(sig);
 	if (!ours)
 		return NODE_RUN_IDLE; /* cancelled too late to stop it */
-	server->timer_ref = server->timer_expected = 0;
-	server->timeout_ms = -1;
+	more->timer_ref = more->timer_expected = 0;
+	server->flags &= ~NODE_SERVER_TIMED;
 	return on_info_take(proc, server, node_msg_text("timeout"));
 }
 
@@ -324,7 +374,7 @@ static int dispatch(node_proc_t *proc, node_server_t *server, node_sig_t *sig)
 	}
 	if (sig->kind == NODE_SIG_TIMER)
 		return on_timer(proc, server, sig);
-	if (server->timeout_ms >= 0) /* GS-12: any message ends the wait */
+	if (server->flags & NODE_SERVER_TIMED) /* GS-12: any message ends the wait */
 		drop_timeout(proc, server);
 	switch (sig->kind) {
 	case NODE_SIG_CALL:
@@ -346,7 +396,7 @@ static int follow_release(node_proc_t *proc, node_server_t *server, const node_s
 {
 	node_diag_t diag;
 	const node_gen_t *current = node_code_current_of_borrow(proc->gen);
-	if (current == proc->gen || current == NULL || server->old_kind != NULL)
+	if (current == proc->gen || current == NULL || node_server_old_kind(server) != NULL)
 		return NODE_RUN_IDLE;
 	if (sig->kind == NODE_SIG_SYS) /* the sweep itself, which wants to hear what went wrong */
 		return NODE_RUN_IDLE;
@@ -358,8 +408,8 @@ static int follow_release(node_proc_t *proc, node_server_t *server, const node_s
 
 static int run_continue(node_proc_t *proc, node_server_t *server)
 {
-	dream_msg_t *arg = server->next_continue;
-	server->next_continue = NULL;
+	dream_msg_t *arg = server->more->next_continue;
+	server->more->next_continue = NULL;
 	bool noted = node_proc_hold(proc, arg) == DREAM_OK;
 	dream_next_t next = node_callback_continue(proc, server, arg);
 	if (noted)
@@ -398,8 +448,7 @@ static int run(node_proc_t *proc)
 		r = node_proc_exiting(proc) ? NODE_RUN_EXIT : run_init(proc, server);
 	}
 	for (int n = 0; r == NODE_RUN_IDLE && n < MSGS_PER_TURN; n++) {
-		if (server->next_continue !=
-			NULL) { /* GS-6: before any message, but not before an exit signal */
+		if (has_continue(server)) { /* GS-6: before any message, but not before an exit signal */
 			node_proc_drain(proc);
 			r = node_proc_exiting(proc) ? NODE_RUN_EXIT : run_continue(proc, server);
 			continue;
