@@ -283,7 +283,8 @@ static bool has_continue(const node_server_t *server)
 /* The answer to a caller that waits on this very scheduler does not pass its queue, if our turn ends with it. */
 static bool answer_last(node_proc_t *proc, const node_server_t *server, node_sig_t *call, dream_msg_t *reply)
 {
-	bool more = proc->inbox != NULL || has_continue(server) || node_proc_exiting(proc);
+	bool more = proc->inbox != NULL || has_continue(server) || (server->flags & NODE_SERVER_NOMEM) ||
+		    node_proc_exiting(proc);
 	if (more || !node_direct_answer(call, reply))
 		return false;
 	node_sig_free(call);
