@@ -24,6 +24,16 @@ static node_proc_t *me(void)
 	return node_ctx_borrow()->proc;
 }
 
+/* For what a process could do for ever without waiting: others must have a turn. */
+static node_proc_t *me_charged(void)
+{
+	node_ctx_assert(NODE_CTX_PROCESS);
+	node_ctx_t *ctx = node_ctx_borrow();
+	node_proc_t *proc = ctx->proc;
+	node_sched_charge(proc, ctx);
+	return proc;
+}
+
 /* ---- messages ---- */
 
 static int give_take(node_proc_t *proc, dream_msg_t *msg, dream_msg_t **ret_msg)
@@ -192,16 +202,24 @@ static const char *module_of(const node_proc_t *proc, const char *module)
 	return module != NULL ? module : proc->gen->name;
 }
 
+static bool is_priority(int32_t priority)
+{
+	return priority >= DREAM_PRIORITY_NORMAL && priority <= DREAM_PRIORITY_HIGH;
+}
+
 static int host_spawn(const dream_spawn_t *how, dream_pid_t *ret_pid, dream_ref_t *ret_monitor)
 {
 	node_proc_t *proc = me();
+	if (!is_priority(how->priority))
+		return node_proc_fail(proc, DREAM_EINVAL, "no priority %d", how->priority);
 	uint64_t monitor = (how->flags & DREAM_SPAWN_MONITOR) ? node_proc_new_ref(proc->node) : 0;
 	node_start_t start = {.module = module_of(proc, how->module),
 		.kind = how->kind,
 		.args = how->args,
 		.name = how->name,
 		.link = (how->flags & DREAM_SPAWN_LINK) != 0,
-		.monitor_ref = monitor};
+		.monitor_ref = monitor,
+		.priority = how->priority};
 	int r = node_start_kind(proc, &start, ret_pid);
 	if (r == DREAM_OK && monitor != 0 && ret_monitor != NULL)
 		*ret_monitor = ref_of(proc, monitor);
@@ -210,14 +228,14 @@ static int host_spawn(const dream_spawn_t *how, dream_pid_t *ret_pid, dream_ref_
 
 static int host_send_take(const dream_dest_t *to, dream_msg_t *msg)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = me_charged();
 	return node_call_send_take(proc->node, proc, to, take_back(proc, msg));
 }
 
 static int host_receive(int32_t (*match)(void *arg, const dream_msg_t *msg), void *arg, int64_t timeout_ms,
 	dream_msg_t **ret_msg)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = me_charged();
 	dream_msg_t *msg;
 	int r = node_call_receive(proc, match, arg, timeout_ms, &msg);
 	return r < 0 ? r : give_take(proc, msg, ret_msg);
@@ -362,6 +380,11 @@ static int host_env(const dream_type_t *type, void *ret_value)
 	return r;
 }
 
+static int32_t host_set_priority(int32_t priority)
+{
+	return is_priority(priority) ? node_sched_set_priority(me(), priority) : DREAM_EINVAL;
+}
+
 /* ---- gen_server ---- */
 
 static int host_start(const dream_start_t *how, dream_pid_t *ret_pid)
@@ -387,7 +410,7 @@ static int host_call(
 
 static int host_cast_take(const dream_dest_t *to, dream_msg_t *msg)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = me_charged();
 	return node_call_cast_take(proc->node, proc, to, take_back(proc, msg));
 }
 
@@ -505,6 +528,7 @@ static const dream_host_t table = {
 	.next_reason = host_next_reason,
 	.stop = host_stop,
 	.call_typed = host_call_typed,
+	.set_priority = host_set_priority,
 };
 
 const dream_host_t *node_host_table_borrow(void)

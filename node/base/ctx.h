@@ -17,8 +17,10 @@ DREAM_BEGIN_DECLS
 typedef struct node_ctx {
 	node_t *node;
 	struct node_proc *proc; /* set with NODE_CTX_PROCESS */
-	void *sched;            /* the scheduler this thread is */
+	void *sched;            /* the scheduler that this thread serves, or NULL */
+	void *thread;           /* the thread's own part of it */
 	uint32_t tag;
+	uint32_t budget;  /* what the process may still ask of the node in this turn (sched.h) */
 	node_t *ref_node; /* whose block of reference numbers the two below are */
 	uint64_t ref_next;
 	uint64_t ref_end;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/mem.h"
 
+#include <string.h>
+
 #ifdef DREAM_USE_MIMALLOC
 #include <mimalloc.h>
 #define DOOR(name) mi_##name
@@ -22,6 +24,12 @@ void *node_mem_zalloc(size_t size_bytes)
 void *node_mem_realloc(void *block, size_t size_bytes)
 {
 	return DOOR(realloc)(block, size_bytes);
+}
+
+void *node_mem_zalloc_lines(size_t size_bytes)
+{
+	void *block = DOOR(aligned_alloc)(NODE_MEM_LINES, size_bytes);
+	return block == NULL ? NULL : memset(block, 0, size_bytes);
 }
 
 void node_mem_free(void *block)

@@ -25,6 +25,8 @@ typedef struct node_hooks {
 	void (*block)(struct node_proc *proc, int64_t deadline_ns);
 	/* sched: leaves the calling process for good; does not return; [process]. */
 	void (*leave)(struct node_proc *proc);
+	/* sched: a process is to have another priority than normal; before it runs. */
+	int32_t (*set_priority)(struct node_proc *proc, int32_t priority);
 	/* sched: cancels the timers that a process owns; [sched]. */
 	void (*drop_timers)(struct node_proc *proc);
 	/* dist: sends a signal to a process of another node; consumes it on every path. */

@@ -170,7 +170,8 @@ int node_start_kind(node_proc_t *parent, const node_start_t *how, dream_pid_t *r
 		.app = how->app,
 		.gen = gen,
 		.link = how->link,
-		.monitor_ref = how->monitor_ref};
+		.monitor_ref = how->monitor_ref,
+		.priority = how->priority};
 	dream_msg_t *args = how->args != NULL ? node_msg_ref(how->args) : node_msg_copy_null();
 	int r = make_self_take(parent, kind, args, &spawn);
 	if (r < 0) {

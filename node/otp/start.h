@@ -16,6 +16,7 @@ typedef struct node_start {
 	bool link;
 	uint64_t monitor_ref; /* plain processes only; 0 for none */
 	void *app;            /* membership; NULL: the parent's */
+	int32_t priority;     /* DREAM_PRIORITY_* */
 } node_start_t;
 
 /** Starts a process of @how->kind and, unless it is a plain process, waits for its init. After a failure it is dead and its name

@@ -146,6 +146,8 @@ int node_proc_spawn(node_t *node, const node_spawn_t *how, dream_pid_t *ret_pid)
 	uint32_t flags = how->flags | (how->start != NULL ? NODE_PROC_STARTING : 0) |
 			 (how->parent != NULL && how->link ? NODE_PROC_CHILD : 0);
 	__atomic_store_n(&proc->flags, flags, __ATOMIC_RELAXED);
+	if (how->priority != DREAM_PRIORITY_NORMAL)
+		(void) node->hooks.set_priority(proc, how->priority);
 	__atomic_store_n(&proc->run_state, NODE_PROC_READY, __ATOMIC_RELAXED);
 	node_proctab_publish(proc, id);
 	if (ret_pid != NULL)

@@ -30,6 +30,12 @@ typedef struct node_proc node_proc_t;
 #define NODE_PROC_PLAIN 64u    /* a function of a module, without a behaviour: cannot change code */
 #define NODE_PROC_CHILD 128u   /* was linked to its parent at its start, whose exit it obeys (GS-17) */
 
+/* The priority of a process: in its flags DREAM_PRIORITY_*, of which 0 is normal; as a level from 0, the most urgent, to 3. */
+#define NODE_PROC_LEVELS 4u
+#define NODE_PROC_LEVEL_NORMAL 2u
+#define NODE_PROC_PRIORITY_SHIFT 30u
+#define NODE_PROC_LEVEL(flags) (((flags) >> NODE_PROC_PRIORITY_SHIFT) ^ NODE_PROC_LEVEL_NORMAL)
+
 /* What a run of a process says to its scheduler. */
 #define NODE_RUN_IDLE 0  /* nothing left to do: the stack is free */
 #define NODE_RUN_AGAIN 1 /* more to do, but others should have a turn */
@@ -153,7 +159,8 @@ typedef struct node_spawn {
 	uint64_t monitor_ref; /* 0: no monitor for the parent */
 	node_sig_t *
 		start; /* an open call that init answers, or the process's end (GS-4); taken on success; may be NULL */
-	uint32_t flags; /* NODE_PROC_SYSTEM */
+	uint32_t flags;   /* NODE_PROC_SYSTEM */
+	int32_t priority; /* DREAM_PRIORITY_* */
 } node_spawn_t;
 
 /** Makes a process and lets it run. Links and monitors are in place before its first instruction (SPN-1).

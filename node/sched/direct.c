@@ -5,15 +5,19 @@
  * s->caller. If that turn ends without the answer, the caller is parked as if it had just blocked.
  *
  * Who sends the caller something meanwhile finds it awake and leaves the signal in its queue. Parking finds it there;
- * so does the caller, if it was answered. If the turn is long, another scheduler parks the caller (idle.c, 3), so
- * that it can be killed or give up. Whoever takes the caller out of s->caller, by an exchange, owns it. */
+ * so does the caller, if it was answered. If the turn is long, the watchdog parks the caller (watch.c), so that it can
+ * be killed or give up. Whoever takes the caller out of s->caller, by an exchange, owns it. */
 #include "base/clock.h"
 #include "sched/local.h"
 
-static bool others_are_ready(const node_sched_local_t *s)
+static bool may_run_at_once(node_sched_local_t *s, const node_proc_t *proc)
 {
-	return !node_runq_is_empty(&s->runq) || __atomic_load_n(&s->handoff, __ATOMIC_RELAXED) != NULL ||
-	       __atomic_load_n(&s->all->n_global, __ATOMIC_RELAXED) > 0;
+	uint32_t level = NODE_PROC_LEVEL(__atomic_load_n(&proc->flags, __ATOMIC_RELAXED));
+	if (level > 0 && node_queue_is_waiting(s, level - 1))
+		return false;
+	bool others =
+		node_queue_is_waiting(s, level) || __atomic_load_n(&s->all->n_global, __ATOMIC_RELAXED) > 0;
+	return !others || s->handoffs++ < NODE_SCHED_HANDOFFS;
 }
 
 node_proc_t *node_direct_next(node_sched_local_t *s)
@@ -22,11 +26,11 @@ node_proc_t *node_direct_next(node_sched_local_t *s)
 	if (proc == NULL)
 		return NULL;
 	s->direct = NULL;
-	if (!others_are_ready(s) || s->handoffs++ < NODE_SCHED_HANDOFFS)
+	if (may_run_at_once(s, proc))
 		return proc;
 	s->handoffs = 0;
 	node_direct_settle(s, s);
-	node_sched_push(s, proc);
+	node_queue_push(s, proc);
 	return NULL;
 }
 
@@ -44,8 +48,8 @@ void node_direct_settle(node_sched_local_t *s, node_sched_local_t *from)
 		return;
 	node_stack_t *stack = proc->stack;
 	if (stack->deadline_ns != NODE_FOREVER)
-		stack->deadline_ns += node_clock_now(s->all->node);
-	node_sched_park(s, proc, stack);
+		stack->deadline_ns += node_clock_now(from->all->node);
+	node_run_park(from->all, s, proc, stack);
 }
 
 void node_direct_wait(node_sched_local_t *s, node_proc_t *proc, node_stack_t *stack)
@@ -53,8 +57,6 @@ void node_direct_wait(node_sched_local_t *s, node_proc_t *proc, node_stack_t *st
 	proc->stack = stack;
 	__atomic_store_n(&proc->run_state, NODE_PROC_IDLE, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->caller, proc, __ATOMIC_RELEASE);
-	if (__atomic_load_n(&s->all->n_watching, __ATOMIC_SEQ_CST) == 0)
-		node_idle_wake_one(s->all);
 }
 
 /* A timeout beyond 146 years is none. */
@@ -65,17 +67,16 @@ static int64_t span_ns(int64_t timeout_ms)
 
 bool node_direct_call(node_proc_t *caller, node_sig_t *call, int64_t timeout_ms, int64_t *ret_deadline_ns)
 {
-	node_t *node = caller->node;
-	node_proc_t *server = node_proc_claim(node, call);
+	node_sched_local_t *s = node_ctx_borrow()->sched;
+	node_proc_t *server = s != NULL ? node_proc_claim(caller->node, call) : NULL;
 	if (server == NULL)
 		return false;
-	node_sched_local_t *s = node_ctx_borrow()->sched;
-	node_stack_t *stack = s->running;
+	node_stack_t *stack = node_run_stack();
 	assert(s->direct == NULL); /* it is set by what ends a turn */
 	__atomic_store_n(&server->run_state, NODE_PROC_READY, __ATOMIC_RELAXED);
 	s->direct = server;
 	node_proc_set_flag(caller, NODE_PROC_BLOCKED, true);
-	node_sched_go_back(stack, NODE_STACK_CALL, span_ns(timeout_ms));
+	node_run_go_back(stack, NODE_STACK_CALL, span_ns(timeout_ms));
 	node_proc_set_flag(caller, NODE_PROC_BLOCKED, false);
 	*ret_deadline_ns = stack->deadline_ns;
 	return true;
@@ -90,7 +91,7 @@ static bool waits_for(const node_proc_t *caller, const node_sig_t *call)
 bool node_direct_answer(const node_sig_t *call, dream_msg_t *reply)
 {
 	node_sched_local_t *s = node_ctx_borrow()->sched;
-	node_proc_t *caller = __atomic_load_n(&s->caller, __ATOMIC_RELAXED);
+	node_proc_t *caller = s != NULL ? __atomic_load_n(&s->caller, __ATOMIC_RELAXED) : NULL;
 	if (caller == NULL || !dream_pid_equal(node_proc_pid(caller), call->from))
 		return false;
 	caller = take_caller(s);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* local.h: one scheduler, for the files of this room. */
+/* local.h: one scheduler and the threads that serve them, for the files of this room. */
 #ifndef NODE_SCHED_LOCAL_H
 #define NODE_SCHED_LOCAL_H
 #include <glib.h>
@@ -11,31 +11,52 @@
 
 DREAM_BEGIN_DECLS
 
-typedef struct node_sched_local {
-	node_runq_t runq;
+#define NODE_SCHED_MAX 64u
+#define NODE_SCHED_HANDOFFS                                                                                  \
+	64u /* in a row; then the run queue has a turn, so that a ping-pong starves nobody */
+
+typedef struct node_sched_thread node_sched_thread_t;
+
+/* What a thread needs to run processes: it can change hands between two turns, or in the middle of one (watch.c). */
+typedef struct NODE_MEM_ALIGNED node_sched_local {
+	node_runq_t runqs[NODE_PROC_LEVELS]; /* by priority */
 	node_proc_t *handoff; /* atomic: the process just messaged; runs next, its data still in the cache */
 	node_proc_t *caller;  /* atomic: waits for the answer of the process that runs now (direct.c) */
 	uint8_t pad[40];
 	node_proc_t *direct; /* runs next, whatever else is ready (direct.c) */
 	node_sched_t *all;
-	node_ctx_t *ctx; /* of its thread, which it never leaves */
 	uint32_t index;
-	uint32_t handoffs;     /* in a row */
-	uint32_t tick;         /* turns, for what is done every so often */
-	node_stack_t *running; /* the one that runs now */
-	node_stack_t *stack;   /* the one that the next process without a stack borrows */
-	node_fiber_t fiber;
+	uint32_t handoffs;                     /* in a row */
+	uint32_t tick;                         /* turns, for what is done every so often */
+	uint8_t passed_over[NODE_PROC_LEVELS]; /* turns since a level that waits had one (queue.c) */
+	node_stack_t *stack;                   /* the one that the next process without a stack borrows */
+	node_sched_thread_t *thread;           /* atomic: who serves it */
 	int64_t woken_ns;
-	uint32_t wake_word;      /* futex: changes when somebody wakes us */
-	bool searching;          /* counted in n_searching */
-	uint64_t left_lying;     /* bitmap: schedulers whose hand-off slot may be emptied by us */
-	uint64_t seen_turns[64]; /* of each scheduler when we last looked around */
-	pthread_t thread;
+	uint32_t wake_word; /* futex: changes when somebody wakes us */
+	bool searching;     /* counted in n_searching */
 	node_wheel_t wheel;
 	node_sched_stats_t stats; /* relaxed atomics */
 } node_sched_local_t;
 
+struct NODE_MEM_ALIGNED node_sched_thread {
+	node_sched_t *all;
+	node_sched_local_t
+		*local;        /* atomic: NULL once it was taken away; then the thread ends with its turn */
+	node_ctx_t *ctx;       /* of the thread, which it never leaves */
+	node_stack_t *running; /* the one that runs now */
+	node_fiber_t fiber;
+	pthread_t id;
+};
+
 struct node_timers;
+
+/* The watchdog's thread (watch.c). */
+typedef struct node_watch {
+	pthread_t id;
+	bool started;
+	uint32_t word;    /* futex: changes when it has to look or to stop */
+	uint32_t dormant; /* atomic: it sleeps until a scheduler wakes it */
+} node_watch_t;
 
 struct node_sched {
 	node_t *node;
@@ -44,60 +65,86 @@ struct node_sched {
 	bool driven; /* no threads */
 	bool started;
 	uint32_t stopping;    /* atomic */
+	uint32_t has_levels;  /* atomic: some process has had another priority than normal */
 	uint64_t sleepers;    /* atomic bitmap of sleeping schedulers (at most 64) */
 	uint32_t n_searching; /* atomic */
-	uint32_t n_watching;  /* atomic: 1 + index of the sleeper that looks again by itself, or 0 */
 	pthread_mutex_t lock; /* the queue below */
 	node_proc_t *global;  /* woken by other threads, or overflown */
 	node_proc_t *global_last;
 	uint32_t n_global; /* atomic */
 	struct node_timers *timers;
 	node_sched_local_t *locals;
+	node_watch_t watch;
 };
 
-#define NODE_SCHED_MAX 64u
-#define NODE_SCHED_HANDOFFS                                                                                  \
-	64u /* in a row; then the run queue has a turn, so that a ping-pong starves nobody */
+/* ---- idle.c */
 
-/* idle.c */
-
-/** True if a scheduler besides @s does not sleep. [sched] */
-bool node_idle_is_other_awake(const node_sched_local_t *s);
 /** Wakes one sleeping scheduler unless one is searching already. [any] */
 void node_idle_wake_one(node_sched_t *all);
-/** Sleeps until woken, a timer of @s is due, or something may be worth a look; @s is searching and counted as such
- *  afterwards. [sched] */
+/** Sleeps until woken or a timer of @s is due; @s is searching and counted as such afterwards. [sched] */
 void node_idle_sleep(node_sched_local_t *s);
 /** Makes @s look at its timers anew, if it sleeps. [any] */
 void node_idle_wake(node_sched_local_t *s);
 /** Wakes all, for the end. [boot] */
 void node_idle_wake_all(node_sched_t *all);
 
-/* sched.c */
+/* ---- queue.c: who runs next */
 
+/** Adds to the scheduler's queue of the process's level, and wakes another scheduler if that helps. [sched] */
+void node_queue_push(node_sched_local_t *s, node_proc_t *proc);
+/** The same for a process that @s has just left: if nothing else is ready it goes on with it at once, and nobody needs to be
+ *  woken. [sched] */
+void node_queue_push_back(node_sched_local_t *s, node_proc_t *proc);
+/** Adds to the queue that all schedulers share, and wakes one of them. [any] */
+void node_queue_push_global(node_sched_t *all, node_proc_t *proc);
+/** The process just messaged runs next on this scheduler. [process], [sched] */
+void node_queue_hand_off(node_sched_local_t *s, node_proc_t *proc);
+/** Empties the hand-off slot; NULL: it is empty. [any] */
+node_proc_t *node_queue_take_handoff(node_sched_local_t *s);
+/** Who has the next turn here; NULL: nobody. [sched] */
+node_proc_t *node_queue_next(node_sched_local_t *s);
+/** Takes work from other schedulers. NULL: there is none. [sched] */
+node_proc_t *node_queue_steal(node_sched_local_t *s);
+/** True if somebody of at least that level is ready here. [sched] */
+bool node_queue_is_waiting(const node_sched_local_t *s, uint32_t level);
 /** True if a queue holds anything; hand-off slots do not count. [sched] */
-bool node_sched_has_work(node_sched_t *all);
+bool node_queue_has_work(node_sched_t *all);
 
-/** Looks for hand-off slots whose scheduler is stuck in one turn since the last look; notes them in s->left_lying. [sched] */
-bool node_sched_look_around(node_sched_local_t *s);
+/* ---- run.c: one turn of one process */
 
-/** Adds to the scheduler's run queue, and wakes another if that helps. [sched] */
-void node_sched_push(node_sched_local_t *s, node_proc_t *proc);
-/** The process waits with its stack, until a signal or stack->deadline_ns. [sched] */
-void node_sched_park(node_sched_local_t *s, node_proc_t *proc, node_stack_t *stack);
+/** Runs it until its turn is over. [sched] */
+void node_run_turn(node_sched_thread_t *t, node_proc_t *proc);
+/** The process waits with its stack, until a signal or stack->deadline_ns.
+ *  @s  whose timer wheel; NULL: some scheduler's, from a thread that serves none. [sched], [any] without @s */
+void node_run_park(node_sched_t *all, node_sched_local_t *s, node_proc_t *proc, node_stack_t *stack);
 /** The calling process gives its stack back with that outcome; returns when it goes on. [process] */
-void node_sched_go_back(node_stack_t *stack, int outcome, int64_t deadline_ns);
+void node_run_go_back(node_stack_t *stack, int outcome, int64_t deadline_ns);
+/** The stack on which the calling process runs. [process] */
+node_stack_t *node_run_stack(void);
+/** The hooks block and leave of node_t. */
+void node_run_block(node_proc_t *proc, int64_t deadline_ns);
+void node_run_leave(node_proc_t *proc);
 
-/* direct.c */
+/* ---- direct.c: calls that are answered at once */
 
 /** The process that has to run next, if there is one and it does not starve others. [sched] */
 node_proc_t *node_direct_next(node_sched_local_t *s);
 /** Notes that @proc waits for the process that is to run next. [sched] */
 void node_direct_wait(node_sched_local_t *s, node_proc_t *proc, node_stack_t *stack);
-/** Who waits at @from, if anybody, was not answered in that turn: parks it at @s. [sched] */
+/** Who waits at @from, if anybody, was not answered in that turn: it is parked. @s: @from, or NULL from other threads. */
 void node_direct_settle(node_sched_local_t *s, node_sched_local_t *from);
 
-/* timer.c */
+/* ---- watch.c */
+
+/** Errors DREAM_ELIMIT. [boot] */
+int node_watch_start(node_sched_t *all);
+/** all->stopping is set. [boot] */
+void node_watch_stop(node_sched_t *all);
+/** A scheduler has woken up. [sched] */
+void node_watch_scheduler_woke(node_sched_t *all);
+
+/* ---- timer.c */
+
 int node_timers_open(node_sched_t *all);
 void node_timers_close(node_sched_t *all);
 /** Cancels the timers whose destination @proc is; it is hidden already. [sched] */

@@ -33,6 +33,19 @@ int64_t node_sched_next_timer_ns(node_t *node);
 /** Lets others run; for long loops of the node's own processes. [process] */
 void node_sched_yield(node_proc_t *proc);
 
+#define NODE_SCHED_BUDGET 1000u /* what a process may ask of the node in one turn: sends, receives, calls */
+/** The budget of the turn is spent: lets others run, if any are ready. [process] */
+void node_sched_give_way(node_proc_t *proc);
+/** To be called for whatever a process could do for ever without waiting. [process] */
+static inline void node_sched_charge(node_proc_t *proc, node_ctx_t *ctx)
+{
+	if (__builtin_expect(--ctx->budget == 0, 0))
+		node_sched_give_way(proc);
+}
+
+/** The priority of a process, DREAM_PRIORITY_*, for its next turns; returns the one before. [process] of @proc, or before it runs */
+int32_t node_sched_set_priority(node_proc_t *proc, int32_t priority);
+
 /** A call to a server that sleeps: it runs next on this scheduler, before anything else, and if it answers in that turn
  *  the caller goes on right after it, so that neither passes a queue. Returns when proc->slot is done, or anything else came
  *  for the caller, or the time is over.
@@ -49,6 +62,7 @@ bool node_direct_answer(const node_sig_t *call, dream_msg_t *reply);
 typedef struct node_sched_stats {
 	uint64_t turns;
 	uint64_t stolen;
+	uint64_t migrations; /* turns of processes whose last turn was elsewhere */
 	uint64_t sleeps;
 	uint64_t busy_ns; /* not asleep */
 	uint32_t ready;

@@ -75,6 +75,7 @@ typedef struct dream_host {
 	int (*stop)(const struct dream_dest *to, const dream_msg_t *reason, int64_t timeout_ms);
 	int (*call_typed)(const struct dream_dest *to, const char *tag, const dream_type_t *req_type,
 		const void *req, const dream_type_t *reply_type, void *ret_reply, int64_t timeout_ms);
+	int32_t (*set_priority)(int32_t priority);
 } dream_host_t;
 
 /* The node's table; stored by the node before load() or any callback of the module runs. One per mapped

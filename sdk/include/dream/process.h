@@ -52,6 +52,13 @@ typedef struct dream_process_ops {
 #define DREAM_SPAWN_LINK 1u    /* linked before its first instruction (SPN-1) */
 #define DREAM_SPAWN_MONITOR 2u /* monitored before its first instruction */
 
+/* Who of those that are ready runs first. A higher priority goes before a lower one, but not for ever: who was passed over
+ * eight times has a turn. */
+#define DREAM_PRIORITY_NORMAL 0
+#define DREAM_PRIORITY_LOW 1
+#define DREAM_PRIORITY_MAX 2
+#define DREAM_PRIORITY_HIGH 3
+
 typedef struct dream_spawn {
 	uint32_t struct_size;
 	uint32_t flags;
@@ -59,6 +66,8 @@ typedef struct dream_spawn {
 	const char *kind;        /* the name of a DREAM_KIND_PROCESS in it */
 	const dream_msg_t *args; /* lent; NULL for null */
 	const char *name;        /* register under this name first; NULL for none */
+	int32_t priority;        /* DREAM_PRIORITY_* */
+	uint32_t reserved;
 } dream_spawn_t;
 
 /** Starts a process; it runs the module's current version.
@@ -67,6 +76,7 @@ typedef struct dream_spawn {
  *  Errors    DREAM_ENOENT  no such module or kind
  *            DREAM_EEXIST  the name is taken
  *            DREAM_ELIMIT  the process table is full
+ *            DREAM_EINVAL  no such priority
  *            DREAM_ENOMEM
  */
 static inline int dream_spawn(const dream_spawn_t *how, dream_pid_t *ret_pid, dream_ref_t *ret_monitor)
@@ -100,6 +110,14 @@ static inline int dream_exit_signal(dream_pid_t pid, const dream_msg_t *reason)
 static inline bool dream_trap_exit(bool on)
 {
 	return dream_host->trap_exit(on) != 0;
+}
+
+/** Changes the caller's priority, from its next turn on.
+ *  Returns   the one before
+ *  Errors    DREAM_EINVAL  no such priority */
+static inline int32_t dream_set_priority(int32_t priority)
+{
+	return dream_host->set_priority(priority);
 }
 
 /* ---- messages ---- */

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* One turn of one process: onto its stack, and what becomes of it when it comes back. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "sched/local.h"
+
+/* ---- leaving the scheduler's queues ---- */
+
+static void requeue(node_sched_t *all, node_sched_local_t *s, node_proc_t *proc)
+{
+	__atomic_store_n(&proc->run_state, NODE_PROC_READY, __ATOMIC_RELAXED);
+	if (s != NULL)
+		node_queue_push_back(s, proc);
+	else
+		node_queue_push_global(all, proc);
+}
+
+static void rest(node_sched_t *all, node_sched_local_t *s, node_proc_t *proc)
+{
+	if (!node_proc_rest(proc))
+		requeue(all, s, proc);
+}
+
+static void fire_block(void *data)
+{
+	node_proc_t *proc = data;
+	if (node_proc_rouse(proc))
+		proc->node->hooks.wake(proc->node, proc);
+}
+
+/* The timer is armed here, not by the process: it must not fire before the process is marked idle. */
+void node_run_park(node_sched_t *all, node_sched_local_t *s, node_proc_t *proc, node_stack_t *stack)
+{
+	node_sched_local_t *owner = s != NULL ? s : &all->locals[0];
+	bool timed = stack->deadline_ns != NODE_FOREVER;
+	proc->stack = stack;
+	if (timed) {
+		stack->timer.fire = fire_block;
+		stack->timer.data = proc;
+		stack->timer_armed = true;
+		node_wheel_add(&owner->wheel, &stack->timer, stack->deadline_ns);
+	}
+	rest(all, s, proc);
+	if (timed && s == NULL)
+		node_idle_wake(owner);
+}
+
+/* ---- stacks ---- */
+
+static node_stack_t *stack_for(node_sched_local_t *s, node_proc_t *proc)
+{
+	node_stack_t *stack = proc->stack;
+	if (stack != NULL) {
+		proc->stack = NULL;
+		return stack;
+	}
+	stack = s->stack != NULL ? s->stack : node_stack_take(&s->all->stacks);
+	s->stack = NULL;
+	return stack;
+}
+
+static void keep_stack(node_sched_t *all, node_sched_local_t *s, node_stack_t *stack)
+{
+	stack->proc = NULL;
+	if (s != NULL && s->stack == NULL)
+		s->stack = stack;
+	else
+		node_stack_give(&all->stacks, stack);
+}
+
+/* ---- a turn ---- */
+
+/* @s: NULL if the scheduler was taken from the thread during this turn. */
+static void finish(node_sched_t *all, node_sched_local_t *s, node_proc_t *proc, node_stack_t *stack)
+{
+	switch (stack->outcome) {
+	case NODE_STACK_BLOCK:
+		node_run_park(all, s, proc, stack);
+		return;
+	case NODE_STACK_CALL:
+		node_direct_wait(s, proc, stack);
+		return;
+	case NODE_STACK_YIELD:
+		proc->stack = stack;
+		requeue(all, s, proc);
+		return;
+	case NODE_STACK_IDLE:
+		keep_stack(all, s, stack);
+		rest(all, s, proc);
+		return;
+	case NODE_STACK_AGAIN:
+		keep_stack(all, s, stack);
+		requeue(all, s, proc);
+		return;
+	case NODE_STACK_LEAVE:
+		node_stack_reset(stack);
+		keep_stack(all, s, stack);
+		node_proc_die(proc);
+		return;
+	default:
+		keep_stack(all, s, stack);
+		node_proc_die(proc);
+	}
+}
+
+/* As with memory: this process cannot go on, others may. */
+static void end_without_stack(node_sched_t *all, node_proc_t *proc)
+{
+	node_log(all->node, DREAM_LOG_ERROR,
+		"no stack for a process: %u in use; raise max_stacks or vm.max_map_count",
+		all->stacks.n_stacks);
+	node_proc_set_exit_take(proc, node_msg_text("system_limit"));
+	node_proc_die(proc);
+}
+
+static void count_turn(node_sched_local_t *s, node_proc_t *proc)
+{
+	s->tick++;
+	__atomic_store_n(&s->stats.turns, s->stats.turns + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&proc->run_state, NODE_PROC_RUNNING, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&proc->last_sched, __ATOMIC_RELAXED) == s->index)
+		return;
+	__atomic_store_n(&s->stats.migrations, s->stats.migrations + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&proc->last_sched, s->index, __ATOMIC_RELAXED);
+}
+
+void node_run_turn(node_sched_thread_t *t, node_proc_t *proc)
+{
+	node_sched_local_t *s = t->local;
+	node_sched_t *all = t->all;
+	node_ctx_t *ctx = t->ctx;
+	count_turn(s, proc);
+	node_stack_t *stack = stack_for(s, proc);
+	if (stack == NULL) {
+		end_without_stack(all, proc);
+		return;
+	}
+	stack->proc = proc;
+	stack->back = &t->fiber;
+	t->running = stack;
+	ctx->budget = NODE_SCHED_BUDGET;
+	ctx->proc = proc;
+	ctx->tag = NODE_CTX_PROCESS;
+	node_switch_to(&t->fiber, &stack->fiber);
+	ctx->proc = NULL;
+	ctx->tag = NODE_CTX_SCHED;
+	s = __atomic_load_n(&t->local, __ATOMIC_RELAXED);
+	if (s != NULL)
+		node_direct_settle(s, s);
+	finish(all, s, proc, stack);
+}
+
+/* ---- what a process does on its stack ---- */
+
+node_stack_t *node_run_stack(void)
+{
+	return ((node_sched_thread_t *) node_ctx_borrow()->thread)->running;
+}
+
+void node_run_go_back(node_stack_t *stack, int outcome, int64_t deadline_ns)
+{
+	stack->outcome = outcome;
+	stack->deadline_ns = deadline_ns;
+	node_switch_to(&stack->fiber, stack->back);
+	if (stack->timer_armed)
+		(void) node_wheel_cancel(&stack->timer);
+	stack->timer_armed = false;
+}
+
+void node_run_block(node_proc_t *proc, int64_t deadline_ns)
+{
+	(void) proc;
+	node_run_go_back(node_run_stack(), NODE_STACK_BLOCK, deadline_ns);
+}
+
+void node_run_leave(node_proc_t *proc)
+{
+	(void) proc;
+	node_run_go_back(node_run_stack(), NODE_STACK_LEAVE, NODE_FOREVER);
+	abort();
+}
+
+void node_sched_yield(node_proc_t *proc)
+{
+	(void) proc;
+	node_run_go_back(node_run_stack(), NODE_STACK_YIELD, NODE_FOREVER);
+}
+
+/* With nobody else ready here the turn simply begins anew. */
+void node_sched_give_way(node_proc_t *proc)
+{
+	node_ctx_t *ctx = node_ctx_borrow();
+	const node_sched_local_t *s = ctx->sched;
+	ctx->budget = NODE_SCHED_BUDGET;
+	if (s == NULL || node_queue_is_waiting(s, NODE_PROC_LEVELS - 1) ||
+		__atomic_load_n(&s->all->n_global, __ATOMIC_RELAXED) > 0)
+		node_sched_yield(proc);
+}
