@@ -83,13 +83,16 @@ int64_t node_call_deadline(const node_t *node, int64_t timeout_ms)
 	return node_clock_now(node) + timeout_ms * NODE_MS;
 }
 
+static bool is_late(const node_t *node, int64_t deadline_ns)
+{
+	return deadline_ns != NODE_FOREVER && node_clock_now(node) >= deadline_ns;
+}
+
 /* node_proc_wait() prefers signals to the deadline; for who is flooded with others the deadline has to count. */
 static int wait_more(node_proc_t *proc, int64_t deadline_ns)
 {
 	int r = node_proc_wait(proc, deadline_ns);
-	if (r == DREAM_OK && deadline_ns != NODE_FOREVER && node_clock_now(proc->node) >= deadline_ns)
-		return DREAM_ETIMEDOUT;
-	return r;
+	return r == DREAM_OK && is_late(proc->node, deadline_ns) ? DREAM_ETIMEDOUT : r;
 }
 
 int node_call_await(node_proc_t *proc, node_call_slot_t *slot, int64_t deadline_ns)
@@ -124,7 +127,8 @@ static int fail_code(node_proc_t *proc, const dream_dest_t *to, int code)
 /* Sends the prepared call and waits; the outcome is in the slot. */
 static int run_call(node_proc_t *proc, node_sig_t *sig, int64_t timeout_ms, dream_msg_t **ret_reply)
 {
-	node_call_slot_t slot = {.ref = sig->ref};
+	node_call_slot_t slot = {
+		.ref = sig->ref, .movable = sig->kind == NODE_SIG_CALL}; /* SYS lends its data */
 	dream_pid_t to = sig->to;
 	int64_t deadline_ns;
 	proc->slot = &slot; /* an unreachable destination answers at once */
@@ -374,6 +378,8 @@ int node_call_receive(node_proc_t *proc, int32_t (*match)(void *arg, const dream
 		}
 		if (r < 0 || timeout_ms == 0)
 			return DREAM_ETIMEDOUT;
-		r = wait_more(proc, deadline_ns);
+		r = node_proc_wait_movable(proc, deadline_ns);
+		if (is_late(proc->node, deadline_ns))
+			r = DREAM_ETIMEDOUT;
 	}
 }

@@ -172,7 +172,7 @@ int node_start_kind(node_proc_t *parent, const node_start_t *how, dream_pid_t *r
 		.link = how->link,
 		.monitor_ref = how->monitor_ref,
 		.priority = how->priority};
-	dream_msg_t *args = how->args != NULL ? node_msg_ref(how->args) : node_msg_copy_null();
+	dream_msg_t *args = how->args != NULL ? node_msg_ref(how->args) : node_proctab_null_ref(parent->node);
 	int r = make_self_take(parent, kind, args, &spawn);
 	if (r < 0) {
 		node_code_unref(gen);

@@ -99,6 +99,14 @@ static int take_name(node_t *node, node_proc_t *proc, const char *name, dream_pi
 	return r;
 }
 
+static int take_stack_class(node_proc_t *proc, uint32_t stack_class)
+{
+	node_proc_extra_t *extra = stack_class != 0 ? node_proc_extra_make(proc) : NULL;
+	if (extra != NULL)
+		extra->stack_class = stack_class;
+	return extra != NULL || stack_class == 0 ? DREAM_OK : DREAM_ENOMEM;
+}
+
 /* The slot was never published, so nobody else can have seen it. */
 static int fail_spawn(node_proc_t *proc, uint64_t id, const node_spawn_t *how, int r)
 {
@@ -130,6 +138,8 @@ int node_proc_spawn(node_t *node, const node_spawn_t *how, dream_pid_t *ret_pid)
 		entry->aux = NODE_PROC_START_CALL;
 	}
 	if (r == DREAM_OK)
+		r = take_stack_class(proc, how->stack_class);
+	if (r == DREAM_OK)
 		r = take_name(node, proc, how->name, pid);
 	if (r == DREAM_OK && how->parent != NULL)
 		r = attach_parent(proc, how, pid);
@@ -144,7 +154,8 @@ int node_proc_spawn(node_t *node, const node_spawn_t *how, dream_pid_t *ret_pid)
 	__atomic_store_n(&proc->app, how->app != NULL || how->parent == NULL ? how->app : how->parent->app,
 		__ATOMIC_RELAXED);
 	uint32_t flags = how->flags | (how->start != NULL ? NODE_PROC_STARTING : 0) |
-			 (how->parent != NULL && how->link ? NODE_PROC_CHILD : 0);
+			 (how->parent != NULL && how->link ? NODE_PROC_CHILD : 0) |
+			 (how->stack_class != 0 ? NODE_PROC_STACK_SIZE : 0);
 	__atomic_store_n(&proc->flags, flags, __ATOMIC_RELAXED);
 	if (how->priority != DREAM_PRIORITY_NORMAL)
 		(void) node->hooks.set_priority(proc, how->priority);
@@ -272,21 +283,31 @@ void node_proc_come_back(node_proc_t *proc)
 		node_proc_leave(proc);
 }
 
-int node_proc_wait(node_proc_t *proc, int64_t deadline_ns)
+static int wait_as(node_proc_t *proc, int64_t deadline_ns, uint32_t flags)
 {
 	if (node_proc_exiting(proc)) /* by a signal that was handled without waiting */
 		node_proc_leave(proc);
 	bool woken = __atomic_load_n(&proc->outer, __ATOMIC_ACQUIRE) != NULL;
 	bool late = false;
 	while (!woken && !late) {
-		node_proc_set_flag(proc, NODE_PROC_BLOCKED, true);
+		node_proc_set_flag(proc, flags, true);
 		proc->node->hooks.block(proc, deadline_ns);
-		node_proc_set_flag(proc, NODE_PROC_BLOCKED, false);
+		node_proc_set_flag(proc, flags, false);
 		woken = __atomic_load_n(&proc->outer, __ATOMIC_ACQUIRE) != NULL;
 		late = !woken && deadline_ns != NODE_FOREVER && node_clock_now(proc->node) >= deadline_ns;
 	}
 	node_proc_come_back(proc);
 	return woken ? DREAM_OK : DREAM_ETIMEDOUT;
+}
+
+int node_proc_wait(node_proc_t *proc, int64_t deadline_ns)
+{
+	return wait_as(proc, deadline_ns, NODE_PROC_BLOCKED);
+}
+
+int node_proc_wait_movable(node_proc_t *proc, int64_t deadline_ns)
+{
+	return wait_as(proc, deadline_ns, NODE_PROC_BLOCKED | NODE_PROC_MOVABLE);
 }
 
 /* ---- answering ---- */

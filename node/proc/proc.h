@@ -22,13 +22,15 @@ typedef struct node_proc node_proc_t;
 
 /* node_proc_t.flags; written by the process, read by anybody */
 #define NODE_PROC_TRAP_EXIT 1u
-#define NODE_PROC_EXITING 2u   /* exit_reason is set; it ends as soon as its code returns or blocks */
-#define NODE_PROC_BLOCKED 4u   /* holds a stack while it waits */
-#define NODE_PROC_SYSTEM 8u    /* one of the node's own; no crash report */
-#define NODE_PROC_STARTING 16u /* has not acknowledged its start */
-#define NODE_PROC_STOPPING 32u /* in terminate */
-#define NODE_PROC_PLAIN 64u    /* a function of a module, without a behaviour: cannot change code */
-#define NODE_PROC_CHILD 128u   /* was linked to its parent at its start, whose exit it obeys (GS-17) */
+#define NODE_PROC_EXITING 2u      /* exit_reason is set; it ends as soon as its code returns or blocks */
+#define NODE_PROC_BLOCKED 4u      /* holds a stack while it waits */
+#define NODE_PROC_SYSTEM 8u       /* one of the node's own; no crash report */
+#define NODE_PROC_STARTING 16u    /* has not acknowledged its start */
+#define NODE_PROC_STOPPING 32u    /* in terminate */
+#define NODE_PROC_PLAIN 64u       /* a function of a module, without a behaviour: cannot change code */
+#define NODE_PROC_CHILD 128u      /* was linked to its parent at its start, whose exit it obeys (GS-17) */
+#define NODE_PROC_MOVABLE 256u    /* blocked so that nobody else has an address on its stack (sched/stow.c) */
+#define NODE_PROC_STACK_SIZE 512u /* extra->stack_class counts */
 
 /* The priority of a process: in its flags DREAM_PRIORITY_*, of which 0 is normal; as a level from 0, the most urgent, to 3. */
 #define NODE_PROC_LEVELS 4u
@@ -54,6 +56,7 @@ typedef struct node_proc_ops {
 typedef struct node_call_slot {
 	uint64_t ref;
 	bool done;
+	bool movable; /* nobody else has an address on the stack that it lies on */
 	int32_t code;
 	dream_pid_t from; /* who answered; id 0: by value (GS-11), so that who was called may not know */
 	dream_msg_t *msg;
@@ -67,7 +70,8 @@ typedef struct node_proc_extra {
 	node_reftab_t *watchers; /* ref -> pid that watches us; data: name */
 	node_reftab_t *requests; /* ref -> requests whose answers go to the inbox */
 	dream_msg_t *last_reason;
-	char *name; /* registered, or NULL; also in node->names */
+	char *name;           /* registered, or NULL; also in node->names */
+	uint32_t stack_class; /* of sched, with NODE_PROC_STACK_SIZE */
 } node_proc_extra_t;
 
 extern const node_proc_extra_t node_proc_extra_none;
@@ -123,6 +127,9 @@ uint32_t node_proctab_count(node_t *node);
 /** Iterates over live processes by slot: start with *pos 0; NULL at the end. A process may end meanwhile. [any] */
 node_proc_t *node_proctab_next(node_t *node, uint32_t *pos);
 
+/** The item null, one reference for the caller: the arguments of a process that got none, of which there may be a million. [any] */
+dream_msg_t *node_proctab_null_ref(const node_t *node);
+
 static inline dream_pid_t node_proc_pid(const node_proc_t *proc)
 {
 	dream_pid_t pid = {__atomic_load_n(&proc->id, __ATOMIC_RELAXED), proc->node->creation, 0};
@@ -159,8 +166,9 @@ typedef struct node_spawn {
 	uint64_t monitor_ref; /* 0: no monitor for the parent */
 	node_sig_t *
 		start; /* an open call that init answers, or the process's end (GS-4); taken on success; may be NULL */
-	uint32_t flags;   /* NODE_PROC_SYSTEM */
-	int32_t priority; /* DREAM_PRIORITY_* */
+	uint32_t flags;       /* NODE_PROC_SYSTEM */
+	int32_t priority;     /* DREAM_PRIORITY_* */
+	uint32_t stack_class; /* of node_stack_class(); 0: the default */
 } node_spawn_t;
 
 /** Makes a process and lets it run. Links and monitors are in place before its first instruction (SPN-1).
@@ -270,6 +278,10 @@ void node_proc_forget(node_proc_t *proc, uint64_t ref);
  *  @deadline_ns  of node_clock_now(); NODE_FOREVER
  *  Errors    DREAM_ETIMEDOUT the deadline has passed. [process] */
 int node_proc_wait(node_proc_t *proc, int64_t deadline_ns);
+
+/** The same, saying that nobody else has an address on the caller's stack: if it takes long, the stack lies elsewhere
+ *  meanwhile. [process] */
+int node_proc_wait_movable(node_proc_t *proc, int64_t deadline_ns);
 
 /** To be called when a process goes on after it had been blocked by other means than node_proc_wait(): drains, and does
  *  not return if the process has to end. [process] */

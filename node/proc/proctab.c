@@ -25,6 +25,7 @@ struct node_proctab {
 	uint32_t n_alive; /* atomic */
 	node_proc_t *free_list;
 	uint64_t next_ref; /* atomic: blocks of references not yet given out */
+	dream_msg_t *null;
 	node_proc_t **chunks;
 };
 
@@ -35,7 +36,10 @@ int node_proctab_open(node_t *node, uint32_t max_procs)
 		return DREAM_ENOMEM;
 	tab->max_procs = max_procs;
 	tab->chunks = g_try_new0(node_proc_t *, max_procs / CHUNK_SLOTS + 1);
-	if (tab->chunks == NULL) {
+	tab->null = node_msg_copy_null();
+	if (tab->chunks == NULL || tab->null == NULL) {
+		node_msg_unref(tab->null);
+		g_free(tab->chunks);
 		g_free(tab);
 		return DREAM_ENOMEM;
 	}
@@ -59,6 +63,7 @@ void node_proctab_close(node_t *node)
 	for (uint32_t i = 0; i * CHUNK_SLOTS < tab->n_room; i++)
 		munmap(tab->chunks[i], CHUNK_BYTES);
 	g_free(tab->chunks);
+	node_msg_unref(tab->null);
 	pthread_mutex_destroy(&tab->lock);
 	g_free(tab);
 	node->procs = NULL;
@@ -195,6 +200,11 @@ node_proc_t *node_proctab_next(node_t *node, uint32_t *pos)
 			return proc;
 	}
 	return NULL;
+}
+
+dream_msg_t *node_proctab_null_ref(const node_t *node)
+{
+	return node_msg_ref(node->procs->null);
 }
 
 /* The wake-up protocol is one word. A scheduler that has nothing more to do for a process replaces an empty queue by

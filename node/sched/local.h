@@ -58,9 +58,24 @@ typedef struct node_watch {
 	uint32_t dormant; /* atomic: it sleeps until a scheduler wakes it */
 } node_watch_t;
 
+/* Of stow.c. Only `epoch` and `armed` are touched by others than who runs the timer, one at a time. */
+typedef struct node_stow {
+	uint32_t
+		epoch; /* atomic: number of the pass, times two; plus one: passes have ceased, though too much is warm */
+	bool armed; /* atomic: the timer waits or fires */
+	bool in_pass;
+	uint32_t n_done;                   /* in this pass */
+	uint32_t n_young;                  /* that it left, having been blocked too lately */
+	uint32_t left[NODE_STACK_CLASSES]; /* regions that it has not looked at */
+	uint32_t keep;                     /* stacks of a size with memory: below this nothing is stowed */
+	uint32_t most;                     /* beyond this, what grows waits for stowing */
+	node_wheel_entry_t timer;
+} node_stow_t;
+
 struct node_sched {
 	node_t *node;
-	node_stack_pool_t stacks;
+	node_stack_pool_t stacks[NODE_STACK_CLASSES];
+	node_stow_t stow;
 	uint32_t n_locals;
 	bool driven; /* no threads */
 	bool started;
@@ -124,6 +139,24 @@ node_stack_t *node_run_stack(void);
 /** The hooks block and leave of node_t. */
 void node_run_block(node_proc_t *proc, int64_t deadline_ns);
 void node_run_leave(node_proc_t *proc);
+
+/* ---- stow.c: memory of stacks whose processes wait */
+
+/** The timer of passes. [any] */
+void node_stow_fire(void *all);
+/** Another stack of @pool has memory: makes room if that is too much. [sched] */
+void node_stow_grown(node_sched_t *all, node_stack_pool_t *pool);
+/** Something has blocked since passes ceased. [any] */
+void node_stow_again(node_sched_t *all);
+
+/** Notes when a stack was blocked. [any] */
+static inline void node_stow_note(node_sched_t *all, node_stack_t *stack)
+{
+	uint32_t epoch = __atomic_load_n(&all->stow.epoch, __ATOMIC_RELAXED);
+	__atomic_store_n(&stack->epoch, epoch >> 1, __ATOMIC_RELAXED);
+	if (epoch & 1)
+		node_stow_again(all);
+}
 
 /* ---- direct.c: calls that are answered at once */
 

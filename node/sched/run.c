@@ -36,6 +36,7 @@ void node_run_park(node_sched_t *all, node_sched_local_t *s, node_proc_t *proc, 
 	node_sched_local_t *owner = s != NULL ? s : &all->locals[0];
 	bool timed = stack->deadline_ns != NODE_FOREVER;
 	proc->stack = stack;
+	node_stow_note(all, stack);
 	if (timed) {
 		stack->timer.fire = fire_block;
 		stack->timer.data = proc;
@@ -49,25 +50,39 @@ void node_run_park(node_sched_t *all, node_sched_local_t *s, node_proc_t *proc, 
 
 /* ---- stacks ---- */
 
+static node_stack_t *take_stack(node_sched_t *all, uint32_t size_class)
+{
+	node_stack_t *stack = node_stack_take(&all->stacks[size_class]);
+	node_stow_grown(all, &all->stacks[size_class]);
+	return stack;
+}
+
 static node_stack_t *stack_for(node_sched_local_t *s, node_proc_t *proc)
 {
 	node_stack_t *stack = proc->stack;
 	if (stack != NULL) {
 		proc->stack = NULL;
+		if (stack->state & NODE_STACK_STOWED) {
+			node_stack_unstow(stack);
+			node_stow_grown(s->all, node_stack_pool_of(stack));
+		}
 		return stack;
 	}
-	stack = s->stack != NULL ? s->stack : node_stack_take(&s->all->stacks);
+	bool special = (proc->flags & NODE_PROC_STACK_SIZE) != 0;
+	stack = s->stack;
+	if (stack == NULL || special)
+		return take_stack(s->all, special ? node_proc_extra(proc)->stack_class : 0);
 	s->stack = NULL;
 	return stack;
 }
 
-static void keep_stack(node_sched_t *all, node_sched_local_t *s, node_stack_t *stack)
+static void keep_stack(node_sched_local_t *s, node_stack_t *stack)
 {
-	stack->proc = NULL;
-	if (s != NULL && s->stack == NULL)
+	__atomic_store_n(&stack->proc, NULL, __ATOMIC_RELAXED);
+	if (s != NULL && s->stack == NULL && !(stack->state & NODE_STACK_SPECIAL))
 		s->stack = stack;
 	else
-		node_stack_give(&all->stacks, stack);
+		node_stack_give(stack);
 }
 
 /* ---- a turn ---- */
@@ -87,20 +102,20 @@ static void finish(node_sched_t *all, node_sched_local_t *s, node_proc_t *proc, 
 		requeue(all, s, proc);
 		return;
 	case NODE_STACK_IDLE:
-		keep_stack(all, s, stack);
+		keep_stack(s, stack);
 		rest(all, s, proc);
 		return;
 	case NODE_STACK_AGAIN:
-		keep_stack(all, s, stack);
+		keep_stack(s, stack);
 		requeue(all, s, proc);
 		return;
 	case NODE_STACK_LEAVE:
 		node_stack_reset(stack);
-		keep_stack(all, s, stack);
+		keep_stack(s, stack);
 		node_proc_die(proc);
 		return;
 	default:
-		keep_stack(all, s, stack);
+		keep_stack(s, stack);
 		node_proc_die(proc);
 	}
 }
@@ -110,7 +125,7 @@ static void end_without_stack(node_sched_t *all, node_proc_t *proc)
 {
 	node_log(all->node, DREAM_LOG_ERROR,
 		"no stack for a process: %u in use; raise max_stacks or vm.max_map_count",
-		all->stacks.n_stacks);
+		all->stacks[node_proc_extra(proc)->stack_class].n_stacks);
 	node_proc_set_exit_take(proc, node_msg_text("system_limit"));
 	node_proc_die(proc);
 }
@@ -137,7 +152,7 @@ void node_run_turn(node_sched_thread_t *t, node_proc_t *proc)
 		end_without_stack(all, proc);
 		return;
 	}
-	stack->proc = proc;
+	__atomic_store_n(&stack->proc, proc, __ATOMIC_RELAXED);
 	stack->back = &t->fiber;
 	t->running = stack;
 	ctx->budget = NODE_SCHED_BUDGET;
@@ -161,7 +176,7 @@ node_stack_t *node_run_stack(void)
 
 void node_run_go_back(node_stack_t *stack, int outcome, int64_t deadline_ns)
 {
-	stack->outcome = outcome;
+	stack->outcome = (int16_t) outcome;
 	stack->deadline_ns = deadline_ns;
 	node_switch_to(&stack->fiber, stack->back);
 	if (stack->timer_armed)

@@ -14,7 +14,9 @@
 #else
 #define STACK_BYTES ((size_t) 128 << 10)
 #endif
-#define MAX_STACKS (UINT32_C(1) << 20)
+#define MAX_STACKS (UINT32_C(1) << 24)
+#define KEEP_WARM 1024u
+#define MOST_WARM 32u    /* times what is kept warm */
 #define CLOCK_EVERY 8u   /* turns between two looks at the clock */
 #define LATE_MS 2        /* by which another scheduler's timers are late before a watcher fires them */
 #define GLOBAL_EVERY 64u /* turns between two looks at the global queue while there is local work */
@@ -156,6 +158,29 @@ static void init_local(node_sched_t *all, uint32_t index)
 	node_wheel_init(&s->wheel, node_clock_now(all->node));
 }
 
+static void close_stacks(node_sched_t *all)
+{
+	for (uint32_t i = 0; i < NODE_STACK_CLASSES; i++)
+		if (all->stacks[i].arenas != NULL)
+			node_stack_pool_fini(&all->stacks[i]);
+}
+
+static int open_stacks(node_sched_t *all, const node_sched_options_t *options)
+{
+	uint32_t max_stacks = options->max_stacks != 0 ? options->max_stacks : MAX_STACKS;
+	int r = node_stack_pool_init(
+		&all->stacks[0], options->stack_bytes != 0 ? options->stack_bytes : STACK_BYTES, max_stacks);
+	for (uint32_t i = 1; i < NODE_STACK_CLASSES && r == DREAM_OK; i++) {
+		r = node_stack_pool_init(&all->stacks[i], node_stack_class_bytes(i), max_stacks);
+		all->stacks[i].state = NODE_STACK_SPECIAL;
+	}
+	all->stow.keep = options->keep_warm != 0 ? options->keep_warm : KEEP_WARM;
+	all->stow.most = all->stow.keep * MOST_WARM;
+	all->stow.timer.fire = node_stow_fire;
+	all->stow.timer.data = all;
+	return r;
+}
+
 int node_sched_open(node_t *node, const node_sched_options_t *options)
 {
 	node_sched_t *all = g_try_new0(node_sched_t, 1);
@@ -166,13 +191,11 @@ int node_sched_open(node_t *node, const node_sched_options_t *options)
 	all->n_locals = CLAMP(options->n_threads, 1, NODE_SCHED_MAX);
 	all->locals = node_mem_zalloc_lines(all->n_locals * sizeof(node_sched_local_t));
 	pthread_mutex_init(&all->lock, NULL);
-	int r = all->locals == NULL ? DREAM_ENOMEM
-				    : node_stack_pool_init(&all->stacks,
-					      options->stack_bytes != 0 ? options->stack_bytes : STACK_BYTES,
-					      options->max_stacks != 0 ? options->max_stacks : MAX_STACKS);
+	int r = all->locals == NULL ? DREAM_ENOMEM : open_stacks(all, options);
 	if (r == DREAM_OK)
 		r = node_timers_open(all);
 	if (r < 0) {
+		close_stacks(all);
 		node_mem_free(all->locals);
 		g_free(all);
 		return r;
@@ -241,7 +264,7 @@ void node_sched_close(node_t *node)
 	if (all == NULL)
 		return;
 	node_timers_close(all);
-	node_stack_pool_fini(&all->stacks);
+	close_stacks(all);
 	pthread_mutex_destroy(&all->lock);
 	node_mem_free(all->locals);
 	g_free(all);

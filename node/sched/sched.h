@@ -9,9 +9,11 @@ DREAM_BEGIN_DECLS
 typedef struct node_sched node_sched_t;
 
 typedef struct node_sched_options {
-	uint32_t n_threads;  /* 0: no threads: a test drives the one scheduler with node_sched_drive() */
-	size_t stack_bytes;  /* of a process's stack with its guard; 0: 128 KiB (1 MiB under sanitizers) */
-	uint32_t max_stacks; /* processes that may be blocked at once; 0: 1,048,576 */
+	uint32_t n_threads; /* 0: no threads: a test drives the one scheduler with node_sched_drive() */
+	size_t stack_bytes; /* of a process's stack with its guard; 0: 128 KiB (1 MiB under sanitizers) */
+	uint32_t
+		max_stacks; /* processes that may be blocked at once, for each size of stack; 0: 16,777,216 */
+	uint32_t keep_warm; /* of them with memory of their own before any is stowed (stow.c); 0: 1,024 */
 } node_sched_options_t;
 
 /** Makes the schedulers of a node and installs its hooks wake, block, leave, drop_timers; nothing runs yet.
