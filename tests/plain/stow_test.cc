@@ -17,7 +17,9 @@
 
 using Body = std::function<void(node_proc_t *)>;
 
-extern "C" const dream_host_t *dream_host = nullptr; // no module runs here
+extern "C" {
+const dream_host_t *dream_host = nullptr; // no module runs here
+}
 
 static int64_t virtual_now(node_clock_t *clock)
 {
