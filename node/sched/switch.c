@@ -37,6 +37,8 @@ __asm__(".text\n"
 	"	stmxcsr (%rsp)\n"
 	"	fnstcw 4(%rsp)\n"
 	"	movl (%rsp), %eax\n"
+	"	andl $-64, %eax\n" /* what has happened is the caller's to lose; any division leaves a trace there */
+	"	movl %eax, (%rsp)\n"
 	"	movzwl 4(%rsp), %ecx\n"
 	"	movq %rsp, (%rdi)\n"
 	"	movq %rsi, %rsp\n"
