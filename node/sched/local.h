@@ -31,6 +31,12 @@ typedef struct NODE_MEM_ALIGNED node_sched_local {
 	uint8_t passed_over[NODE_PROC_LEVELS]; /* turns since a level that waits had one (queue.c) */
 	node_stack_t *stack;                   /* the one that the next process without a stack borrows */
 	node_sched_thread_t *thread;           /* atomic: who serves it */
+	uint32_t taken_seen[NODE_SCHED_MAX];   /* of each other scheduler, at our look (steal.c) */
+	uint32_t waiting_seen[NODE_SCHED_MAX]; /* the same; 0: we did not look */
+	bool looked;                           /* since the last real sleep */
+	uint32_t invited_tick;                 /* the last turn in which we thought of inviting */
+	int64_t invited_ns;                    /* when we did */
+	int64_t invite_every_ns;               /* relaxed atomic */
 	int64_t woken_ns;
 	uint32_t wake_word; /* futex: changes when somebody wakes us */
 	bool searching;     /* counted in n_searching */
@@ -118,12 +124,21 @@ void node_queue_hand_off(node_sched_local_t *s, node_proc_t *proc);
 node_proc_t *node_queue_take_handoff(node_sched_local_t *s);
 /** Who has the next turn here; NULL: nobody. [sched] */
 node_proc_t *node_queue_next(node_sched_local_t *s);
-/** Takes work from other schedulers. NULL: there is none. [sched] */
-node_proc_t *node_queue_steal(node_sched_local_t *s);
 /** True if somebody of at least that level is ready here. [sched] */
 bool node_queue_is_waiting(const node_sched_local_t *s, uint32_t level);
-/** True if a queue holds anything; hand-off slots do not count. [sched] */
-bool node_queue_has_work(node_sched_t *all);
+/** True if the common queue holds anything. [any] */
+bool node_queue_has_global(const node_sched_t *all);
+
+/* ---- steal.c: work of other schedulers */
+
+#define NODE_STEAL_NAP_NS ((int64_t) 50000)
+
+/** Something was added to the queue of @s: others may help, if it is worth their while. [sched] */
+void node_steal_invite(node_sched_local_t *s);
+/** Notes what waits at the other schedulers. False: nothing. [sched] */
+bool node_steal_look(node_sched_local_t *s);
+/** Takes what others do not get to: what is urgent, or has waited since node_steal_look(). NULL: nothing. [sched] */
+node_proc_t *node_steal_take(node_sched_local_t *s);
 
 /* ---- run.c: one turn of one process */
 

@@ -58,10 +58,12 @@ static bool put(node_sched_local_t *s, node_proc_t *proc)
 
 void node_queue_push(node_sched_local_t *s, node_proc_t *proc)
 {
-	if (put(s, proc))
+	if (!put(s, proc))
+		node_queue_push_global(s->all, proc);
+	else if (level_of(proc) < NODE_PROC_LEVEL_NORMAL)
 		node_idle_wake_one(s->all);
 	else
-		node_queue_push_global(s->all, proc);
+		node_steal_invite(s);
 }
 
 void node_queue_push_back(node_sched_local_t *s, node_proc_t *proc)
@@ -77,13 +79,10 @@ void node_queue_hand_off(node_sched_local_t *s, node_proc_t *proc)
 		return;
 	}
 	/* Only we fill the slot, so an empty one needs no exchange. */
-	node_proc_t *before = __atomic_load_n(&s->handoff, __ATOMIC_RELAXED);
-	if (before != NULL)
-		before = __atomic_exchange_n(&s->handoff, proc, __ATOMIC_ACQ_REL);
-	else
+	if (__atomic_load_n(&s->handoff, __ATOMIC_RELAXED) == NULL)
 		__atomic_store_n(&s->handoff, proc, __ATOMIC_RELEASE);
-	if (before != NULL)
-		node_queue_push(s, before);
+	else
+		node_queue_push(s, proc);
 }
 
 node_proc_t *node_queue_take_handoff(node_sched_local_t *s)
@@ -194,33 +193,7 @@ int32_t node_sched_set_priority(node_proc_t *proc, int32_t priority)
 	return (int32_t) before;
 }
 
-/* ---- others' ---- */
-
-/* Hand-off slots stay with their scheduler: who stands there is about to run where its data is. */
-node_proc_t *node_queue_steal(node_sched_local_t *s)
+bool node_queue_has_global(const node_sched_t *all)
 {
-	node_sched_t *all = s->all;
-	node_proc_t *proc = NULL;
-	for (uint32_t i = 1; i < all->n_locals && proc == NULL; i++)
-		for (uint32_t level = 0; level < NODE_PROC_LEVELS && proc == NULL; level++)
-			proc = node_runq_steal(
-				&s->runqs[level], &all->locals[(s->index + i) % all->n_locals].runqs[level]);
-	if (proc == NULL)
-		return NULL;
-	__atomic_store_n(&s->stats.stolen, s->stats.stolen + 1, __ATOMIC_RELAXED);
-	/* While they were on their way here, others may have gone to sleep for want of them. */
-	if (node_queue_is_waiting(s, NODE_PROC_LEVELS - 1))
-		node_idle_wake_one(all);
-	return proc;
-}
-
-bool node_queue_has_work(node_sched_t *all)
-{
-	if (__atomic_load_n(&all->n_global, __ATOMIC_SEQ_CST) > 0)
-		return true;
-	for (uint32_t i = 0; i < all->n_locals; i++)
-		for (uint32_t level = 0; level < NODE_PROC_LEVELS; level++)
-			if (!node_runq_is_empty(&all->locals[i].runqs[level]))
-				return true;
-	return false;
+	return __atomic_load_n(&all->n_global, __ATOMIC_SEQ_CST) > 0;
 }

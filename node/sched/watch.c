@@ -33,6 +33,8 @@ static void rescue(node_sched_local_t *s)
 		node_queue_push_global(all, proc);
 	if (node_wheel_next_ns(&s->wheel) < now_ns)
 		(void) node_wheel_advance(&s->wheel, now_ns);
+	if (node_queue_is_waiting(s, NODE_PROC_LEVELS - 1))
+		node_idle_wake_one(all);
 }
 
 /* True if its turn is long. */
