@@ -83,7 +83,11 @@ struct node_sched {
 	node_stack_pool_t stacks[NODE_STACK_CLASSES];
 	node_stow_t stow;
 	uint32_t n_locals;
-	bool driven; /* no threads */
+	bool driven;                     /* no threads */
+	node_sched_thread_t *driver;     /* of a driven one: the thread that drives it */
+	node_sched_director_t *director; /* of a driven one; NULL: in order */
+	GPtrArray *ready;                /* whom the director may choose; NULL without one */
+	uint32_t depth;                  /* turns that run in the middle of deaths */
 	bool started;
 	uint32_t stopping;    /* atomic */
 	uint32_t has_levels;  /* atomic: some process has had another priority than normal */

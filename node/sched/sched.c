@@ -122,21 +122,85 @@ static void *thread_main(void *arg)
 
 /* ---- driven by a test ---- */
 
+static node_proc_t *choose(node_sched_local_t *s)
+{
+	node_sched_director_t *director = s->all->director;
+	GPtrArray *ready = s->all->ready;
+	node_proc_t *proc = node_direct_next(s);
+	if (proc != NULL && !director->split(director)) /* as without a director: nobody comes between */
+		return proc;
+	do {
+		if (proc != NULL)
+			g_ptr_array_add(ready, proc);
+		proc = node_queue_next(s);
+	} while (proc != NULL);
+	if (ready->len == 0)
+		return NULL;
+	uint32_t index = director->choose(director, (node_proc_t *const *) ready->pdata, ready->len);
+	return g_ptr_array_remove_index(ready, index);
+}
+
+static bool drive_one(node_sched_thread_t *t)
+{
+	if (t->all->depth == 0) /* else timers may be firing just now, and would overtake each other */
+		fire_timers(t->local);
+	node_proc_t *proc = t->all->director != NULL ? choose(t->local) : node_queue_next(t->local);
+	if (proc != NULL)
+		node_run_turn(t, proc);
+	return proc != NULL;
+}
+
+/* A process gives way as it would after a long turn; one that is ending has left its stack, so others run on top of
+ * this one. */
+#define DEPTH_MAX 8u
+
+static void wake_and_split(node_t *node, node_proc_t *proc)
+{
+	node_sched_t *all = node->sched;
+	wake_proc(node, proc);
+	const node_ctx_t *ctx = node_ctx_borrow();
+	if (ctx->sched != &all->locals[0] || all->depth >= DEPTH_MAX)
+		return;
+	if (ctx->tag == NODE_CTX_PROCESS) {
+		if (all->director->split(all->director))
+			node_sched_yield(ctx->proc);
+		return;
+	}
+	all->depth++;
+	while (all->director->split(all->director) && drive_one(ctx->thread))
+		;
+	all->depth--;
+}
+
+void node_sched_set_director(node_t *node, node_sched_director_t *director)
+{
+	node->sched->director = director;
+	node->sched->ready = g_ptr_array_new();
+	node->hooks.wake = wake_and_split;
+}
+
+/* To find a thread's stack is slow, and a test drives often. */
+static node_sched_thread_t *driver(node_sched_t *all)
+{
+	if (all->driver == NULL)
+		all->driver = node_mem_zalloc_lines(sizeof(node_sched_thread_t));
+	if (all->driver != NULL && all->driver->ctx != node_ctx_borrow()) {
+		*all->driver = (node_sched_thread_t){.all = all, .local = &all->locals[0]};
+		node_switch_init_thread(&all->driver->fiber);
+	}
+	return all->driver;
+}
+
 uint64_t node_sched_drive(node_t *node, uint64_t max_turns)
 {
-	node_sched_thread_t t = {.all = node->sched, .local = &node->sched->locals[0]};
+	node_sched_thread_t *t = driver(node->sched);
 	node_ctx_t saved = *node_ctx_borrow();
 	uint64_t turns = 0;
-	node_switch_init_thread(&t.fiber);
-	set_ctx(&t);
-	while (turns < max_turns) {
-		fire_timers(t.local);
-		node_proc_t *proc = node_queue_next(t.local);
-		if (proc == NULL)
-			break;
-		node_run_turn(&t, proc);
+	if (t == NULL)
+		return 0;
+	set_ctx(t);
+	while (turns < max_turns && drive_one(t))
 		turns++;
-	}
 	node_ctx_t *ctx = node_ctx_borrow();
 	ctx->node = saved.node;
 	ctx->sched = saved.sched;
@@ -269,6 +333,9 @@ void node_sched_close(node_t *node)
 	node_timers_close(all);
 	close_stacks(all);
 	pthread_mutex_destroy(&all->lock);
+	if (all->ready != NULL)
+		g_ptr_array_free(all->ready, TRUE);
+	node_mem_free(all->driver);
 	node_mem_free(all->locals);
 	g_free(all);
 	node->sched = NULL;

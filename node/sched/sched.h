@@ -32,6 +32,20 @@ uint64_t node_sched_drive(node_t *node, uint64_t max_turns);
 /** When the next timer is due; NODE_FOREVER. Only with n_threads 0. [boot] */
 int64_t node_sched_next_timer_ns(node_t *node);
 
+/* What chance decides on a machine with several cores; in a driven scheduler a test may decide it. */
+typedef struct node_sched_director {
+	/** Who of @n ready processes, longest ready first, has the next turn: 0 to n - 1. [sched] */
+	uint32_t (*choose)(struct node_sched_director *director, node_proc_t *const *ready, uint32_t n);
+	/** A process was woken in the middle of what its waker does. True: somebody who is ready has a turn before the
+	 *  waker goes on; asked again after each such turn while the waker is a process that is ending.
+	 *  [process], [sched] */
+	bool (*split)(struct node_sched_director *director);
+	void *data;
+} node_sched_director_t;
+
+/** Lets @director (lent until the schedulers are closed) decide. Only with n_threads 0. [boot] */
+void node_sched_set_director(node_t *node, node_sched_director_t *director);
+
 /** Lets others run; for long loops of the node's own processes. [process] */
 void node_sched_yield(node_proc_t *proc);
 
