@@ -7,6 +7,7 @@
 #include "proc/handle.h"
 #include "proc/heap.h"
 #include "proc/names.h"
+#include "proc/planted.h"
 #include "proc/table.h"
 #include "term/notation.h"
 
@@ -164,13 +165,16 @@ void node_proc_die(node_proc_t *proc)
 		proc->ops->fini(proc);
 	drop_held(proc);
 	node_heap_fini(proc);
-	node_proc_drop_name(proc);
+	if (!NODE_PLANTED(NODE_PLANTED_LATE_NAME))
+		node_proc_drop_name(proc);
 	node_proctab_hide(proc);
 	node->hooks.drop_timers(proc); /* hidden first: from now on none is added */
 	proc->turns = id;              /* who the signals below are from */
 	node_sig_t *late = node_proctab_take_signals(proc, true);
 	tell_links(proc);
 	tell_watchers(proc);
+	if (NODE_PLANTED(NODE_PLANTED_LATE_NAME))
+		node_proc_drop_name(proc);
 	tell_callers(proc);
 	tell_inbox(proc);
 	node_handle_bounce_all(proc, late);

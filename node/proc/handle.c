@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proc/handle.h"
 
+#include "proc/planted.h"
 #include "proc/table.h"
 
 void node_proc_drain(node_proc_t *proc)
@@ -10,6 +11,11 @@ void node_proc_drain(node_proc_t *proc)
 	node_sig_t *sig = node_proctab_take_signals(proc, false);
 	while (sig != NULL) {
 		node_sig_t *next = sig->next;
+		if (NODE_PLANTED(NODE_PLANTED_EARLY_DOWN) && next != NULL && next->kind == NODE_SIG_DOWN) {
+			sig->next = next->next;
+			node_handle_take(proc, next);
+			next = sig->next;
+		}
 		node_handle_take(proc, sig);
 		sig = next;
 	}
@@ -80,7 +86,11 @@ static void on_unlink(node_proc_t *proc, node_sig_t *sig)
 	node_refent_t *link = node_reftab_find(proc->links, node_reftab_pid_key(sig->from), &sig->from);
 	if (link != NULL && link->aux == 0)
 		node_reftab_remove(proc->links, link);
-	node_proc_bounce_take(proc->node, sig, "noproc"); /* an unlink bounces as its acknowledgement */
+	if (NODE_PLANTED(NODE_PLANTED_NO_UNLINK_ACK))
+		node_sig_free(sig);
+	else
+		node_proc_bounce_take(
+			proc->node, sig, "noproc"); /* an unlink bounces as its acknowledgement */
 }
 
 static void on_unlink_ack(node_proc_t *proc, node_sig_t *sig)
