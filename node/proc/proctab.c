@@ -210,7 +210,8 @@ dream_msg_t *node_proctab_null_ref(const node_t *node)
 /* The wake-up protocol is one word. A scheduler that has nothing more to do for a process replaces an empty queue by
  * ASLEEP; that fails if something is in it. The sender that replaces ASLEEP by its signal, exactly one, wakes the
  * process. So a process is queued to run once at most, nothing is overlooked, and no second word has to agree.
- * Release and acquire on that word also carry the process's own memory from one scheduler to the next. */
+ * Release and acquire on that word also carry the process's own memory from one scheduler to the next.
+ * tests/model/mailbox_test.cc goes through all orders of these steps. */
 #define ASLEEP ((node_sig_t *) (uintptr_t) 2)
 
 bool node_proc_rest(node_proc_t *proc)

@@ -15,7 +15,9 @@
  *    scheduler is awake and comes to it. Others are invited to help if that takes long (steal.c); if it takes so long that
  *    a turn does not end, the watchdog helps, which is awake as long as any scheduler is (watch.c).
  *
- * So an idle node uses no CPU. */
+ * So an idle node uses no CPU.
+ *
+ * tests/model/idle_test.cc has the steps of 1, 2 and the watchdog and goes through all their orders; change both. */
 #include "base/clock.h"
 #include "sched/futex.h"
 #include "sched/local.h"
