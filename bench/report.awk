@@ -1,21 +1,45 @@
 # SPDX-License-Identifier: MIT
-# report.awk: reads lines "SIDE PAIR NAME VALUE UNIT" and prints a table, or JSON with -v form=json.
-# The bars are the project's promises: against OTP where they begin with "x", else absolute.
+# report.awk: reads bench/figures, then samples "SIDE PAIR FIGURE VALUE UNIT", and prints a table, JSON (-v form=json)
+# or the figures below their bars (-v form=missed, status 3 if there are any); a case in -v failed_cases meets no bar.
+# -v left and right name the sides: the ratio is above 1 where right does better, whichever way the unit points. Bars
+# are for "otp" and "dream" only.
 
 BEGIN {
-	bar["call_1"] = "x 4"
-	bar["call_1000"] = "x 4"
-	bar["idle_bytes"] = "bytes 512"
-	bar["node_start"] = "ms 30"
+	split(failed_cases, list, " ")
+	for (i in list)
+		failed[list[i]]
+}
+
+FNR == 1 {
+	file++
+}
+
+/^#/ || NF == 0 {
+	next
+}
+
+file == 1 {
+	name[++names] = $1
+	case_of[$1] = $2
+	other[$1] = $4
+	bar[$1] = $5
+	next
 }
 
 {
-	if (!($3 in unit))
-		name[++names] = $3
+	if (!($3 in unit) && !($3 in bar)) {
+		printf "report.awk: %s is not in bench/figures\n", $3 >"/dev/stderr"
+		status = 1
+		exit
+	}
 	unit[$3] = $5
-	value[$1, $3, ++count[$1, $3]] = $4
-	of_pair[$1, $3, $2] = $4
+	value[$1, $3, ++count[$1, $3]] = $4 + 0
+	of_pair[$1, $3, $2] = $4 + 0
+	if ($2 > pairs)
+		pairs = $2
 }
+
+# ---- medians
 
 # Sorts list[1..n] in place; n is a handful.
 function sort_list(list, n, i, j, v)
@@ -33,73 +57,143 @@ function median_of(list, n)
 	return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
 }
 
-function median(side, what, i, n, list)
+# Sets median, least and greatest of a side's values; returns their number.
+function summarise(side, what, i, n, list)
 {
 	n = count[side, what]
 	for (i = 1; i <= n; i++)
-		list[i] = value[side, what, i] + 0
-	sort_list(list, n)
-	return median_of(list, n)
-}
-
-# Sets ratio, least and greatest from the pairs that have both sides; returns their number. More is better per second.
-function compare(what, k, n, otp, dream, list)
-{
-	n = 0
-	for (k = 1; k <= pairs; k++) {
-		otp = of_pair["otp", what, k] + 0
-		dream = of_pair["dream", what, k] + 0
-		if (otp > 0 && dream > 0)
-			list[++n] = unit[what] ~ /\/s$/ ? dream / otp : otp / dream
-	}
+		list[i] = value[side, what, i]
 	sort_list(list, n)
 	if (n > 0) {
-		ratio = median_of(list, n)
+		median = median_of(list, n)
 		least = list[1]
 		greatest = list[n]
 	}
 	return n
 }
 
-# "met", "missed", or "" where there is no bar or nothing to hold against it.
-function judge(what, compared, part)
+# The figure of the right side that stands against `what` of the left.
+function partner(what)
 {
-	if (!(what in bar) || !(("dream", what) in count))
-		return ""
-	split(bar[what], part, " ")
-	if (part[1] == "x")
-		return compared == 0 ? "" : ratio >= part[2] ? "met" : "missed"
-	return median("dream", what) <= part[2] ? "met" : "missed"
+	return other[what] == "=" || right != "dream" ? what : other[what]
 }
 
-function bar_text(what, part)
+# The unit of a row, also where only the other side has the figure.
+function unit_of(what)
 {
-	if (!(what in bar))
+	return what in unit ? unit[what] : unit[partner(what)]
+}
+
+# Sets ratio, ratio_least and ratio_greatest from the pairs that have both sides; returns their number.
+function compare(what, k, n, l, r, list)
+{
+	n = 0
+	for (k = 1; k <= pairs; k++) {
+		l = of_pair[left, what, k]
+		r = of_pair[right, partner(what), k]
+		if (l > 0 && r > 0)
+			list[++n] = unit_of(what) ~ /\/s$/ ? r / l : l / r
+	}
+	sort_list(list, n)
+	if (n > 0) {
+		ratio = median_of(list, n)
+		ratio_least = list[1]
+		ratio_greatest = list[n]
+	}
+	return n
+}
+
+# ---- bars
+
+# "met", "missed", or "" where there is no bar or nothing to hold against it.
+function judge(what)
+{
+	if (bar[what] == "-" || right != "dream")
 		return ""
-	split(bar[what], part, " ")
-	return part[1] == "x" ? ">= " part[2] " x" : "<= " part[2] " " part[1]
+	if (case_of[what] in failed)
+		return "missed"
+	if (bar[what] ~ /^x/)
+		return compare(what) == 0 ? "" : ratio >= substr(bar[what], 2) + 0 ? "met" : "missed"
+	return summarise(right, partner(what)) == 0 ? "" : median <= substr(bar[what], 3) + 0 ? "met" : "missed"
+}
+
+function bar_text(what)
+{
+	if (bar[what] == "-" || right != "dream")
+		return ""
+	return bar[what] ~ /^x/ ? ">= " substr(bar[what], 2) " x" : "<= " substr(bar[what], 3)
+}
+
+function is_measured(what)
+{
+	return (case_of[what] in failed) || ((left, what) in count) || ((right, partner(what)) in count)
+}
+
+# ---- text
+
+# Four digits, with a suffix for what is large.
+function short_number(v)
+{
+	if (v >= 1e6)
+		return sprintf("%.4gM", v / 1e6)
+	if (v >= 1e4)
+		return sprintf("%.4gk", v / 1e3)
+	return sprintf("%.4g", v)
 }
 
 function shown(side, what)
 {
-	if (!((side, what) in count))
-		return "-"
-	return sprintf(unit[what] == "ms" ? "%.1f" : "%.0f", median(side, what))
+	return summarise(side, what) ? short_number(median) : "-"
 }
 
-function print_table(i, what, n)
+function spread(side, what)
 {
-	printf "%-22s %12s %12s %-12s %8s %16s  %-13s %s\n", "case", "OTP", "DREAM", "unit", "ratio", "least..greatest",
-		"bar", ""
+	return summarise(side, what) ? short_number(least) ".." short_number(greatest) : "-"
+}
+
+function print_row(what, n, verdict)
+{
+	verdict = judge(what)
+	n = compare(what)
+	printf "%-23s %9s %9s %-12s %20s %7s %14s %9s %s\n", what, shown(left, what), shown(right, partner(what)),
+		unit_of(what), spread(right, partner(what)), n ? sprintf("%.3g", ratio) : "-",
+		n ? sprintf("%.3g..%.3g", ratio_least, ratio_greatest) : "-", bar_text(what), verdict
+}
+
+function print_table(i, met, missed)
+{
+	printf "%-23s %9s %9s %-12s %20s %7s %14s %9s\n", "figure", left_title, right_title, "unit",
+		right_title " min..max", "ratio", "min..max", right == "dream" ? "bar" : ""
+	for (i = 1; i <= names; i++)
+		if (is_measured(name[i])) {
+			print_row(name[i])
+			met += judge(name[i]) == "met"
+			missed += judge(name[i]) == "missed"
+		}
+	printf "medians of %d pairs; a ratio above 1: %s does better", pairs, right_title
+	if (met + missed > 0)
+		printf "; %d of %d bars met", met, met + missed
+	printf "\n%s, %d cores, %s%s; %s\n", cpu, cores, kernel, otp == "" ? "" : ", OTP " otp, how
+}
+
+function print_missed(i, what)
+{
 	for (i = 1; i <= names; i++) {
 		what = name[i]
-		n = compare(what)
-		printf "%-22s %12s %12s %-12s %8s %16s  %-13s %s\n", what, shown("otp", what), shown("dream", what),
-			unit[what], n ? sprintf("%.2f", ratio) : "-", n ? sprintf("%.2f..%.2f", least, greatest) : "-",
-			bar_text(what), judge(what, n)
+		if (judge(what) != "missed")
+			continue
+		status = 3
+		if (case_of[what] in failed)
+			printf "below its bar: %s has no figure, its case failed\n", what
+		else if (bar[what] ~ /^x/ && compare(what))
+			printf "below its bar: %s is %.3g times as good as OTP, not %s\n", what, ratio, substr(bar[what], 2)
+		else if (summarise(right, partner(what)))
+			printf "below its bar: %s is %s %s, more than %s\n", what, short_number(median), unit_of(what),
+				substr(bar[what], 3)
 	}
-	printf "medians of %d pairs; a ratio above 1: DREAM does better; %s, %d cores, %s\n", pairs, cpu, cores, kernel
 }
+
+# ---- JSON
 
 function quoted(text)
 {
@@ -115,34 +209,53 @@ function runs(side, what, i, text)
 	return "[" text "]"
 }
 
-function middle(side, what)
+function json_side(side, what)
 {
-	return (side, what) in count ? median(side, what) "" : "null"
+	if (!summarise(side, what))
+		return "null"
+	return sprintf("{\"median\": %s, \"least\": %s, \"greatest\": %s, \"runs\": %s}", median "", least "",
+		greatest "", runs(side, what))
 }
 
-function print_json(i, what, n, verdict)
+function print_json_row(what, n, verdict)
 {
-	CONVFMT = "%.10g"
-	printf "{\"pairs\": %d, \"cpu\": %s, \"cores\": %d, \"kernel\": %s, \"results\": [", pairs, quoted(cpu), cores,
-		quoted(kernel)
-	for (i = 1; i <= names; i++) {
-		what = name[i]
-		n = compare(what)
-		verdict = judge(what, n)
-		printf "%s\n  {\"name\": %s, \"unit\": %s, \"otp\": %s, \"dream\": %s, ", (i > 1 ? "," : ""), quoted(what),
-			quoted(unit[what]), middle("otp", what), middle("dream", what)
-		printf "\"ratio\": %s, \"least\": %s, \"greatest\": %s, ", n ? ratio "" : "null", n ? least "" : "null",
-			n ? greatest "" : "null"
-		printf "\"bar\": %s, \"met\": %s, ", what in bar ? quoted(bar_text(what)) : "null",
-			verdict == "" ? "null" : verdict == "met" ? "true" : "false"
-		printf "\"otp_runs\": %s, \"dream_runs\": %s}", runs("otp", what), runs("dream", what)
-	}
+	verdict = judge(what)
+	n = compare(what)
+	printf "  {\"name\": %s, \"unit\": %s,\n   %s: %s,\n   %s: %s,\n", quoted(what), quoted(unit_of(what)),
+		quoted(left), json_side(left, what), quoted(right), json_side(right, partner(what))
+	printf "   \"ratio\": %s, \"ratio_least\": %s, \"ratio_greatest\": %s, ", n ? ratio "" : "null",
+		n ? ratio_least "" : "null", n ? ratio_greatest "" : "null"
+	printf "\"bar\": %s, \"met\": %s}", bar_text(what) == "" ? "null" : quoted(bar_text(what)),
+		verdict == "" ? "null" : verdict == "met" ? "true" : "false"
+}
+
+function print_json(i, rows)
+{
+	CONVFMT = OFMT = "%.10g"
+	printf "{\"pairs\": %d, \"cpu\": %s, \"cores\": %d, \"kernel\": %s, \"otp_version\": %s,\n", pairs, quoted(cpu),
+		cores, quoted(kernel), otp == "" ? "null" : quoted(otp)
+	printf " \"commit\": %s, \"date\": %s, \"how\": %s,\n", quoted(commit), quoted(date), quoted(how)
+	printf " \"left\": %s, \"right\": %s,\n \"results\": [", quoted(left_title), quoted(right_title)
+	for (i = 1; i <= names; i++)
+		if (is_measured(name[i])) {
+			printf "%s\n", rows++ ? "," : ""
+			print_json_row(name[i])
+		}
 	print "\n]}"
 }
 
 END {
+	if (status != 0)
+		exit status
+	if (left_title == "") {
+		left_title = left == "otp" ? "OTP" : left
+		right_title = right == "dream" ? "DREAM" : right
+	}
 	if (form == "json")
 		print_json()
+	else if (form == "missed")
+		print_missed()
 	else
 		print_table()
+	exit status
 }
