@@ -14,6 +14,8 @@ DREAM_BEGIN_DECLS
 #define NODE_CTX_PROCESS 4u /* inside a process */
 #define NODE_CTX_LOOP 8u    /* the I/O thread */
 
+#define NODE_CTX_HELD 4u
+
 typedef struct node_ctx {
 	node_t *node;
 	struct node_proc *proc; /* set with NODE_CTX_PROCESS */
@@ -24,6 +26,9 @@ typedef struct node_ctx {
 	node_t *ref_node; /* whose block of reference numbers the two below are */
 	uint64_t ref_next;
 	uint64_t ref_end;
+	struct dream_msg
+		*held[NODE_CTX_HELD]; /* the messages that the module got in this turn (proc/held.c) */
+	uint32_t n_held;
 	void *msgs; /* small messages kept for reuse (term/msg.c), and how many */
 	uint32_t n_msgs;
 } node_ctx_t;

@@ -169,11 +169,36 @@ int node_proc_spawn(node_t *node, const node_spawn_t *how, dream_pid_t *ret_pid)
 
 /* ---- sending ---- */
 
+/* Ends a sleep and puts @sig, a message, into the inbox, as the process would do itself; false: it does not sleep. */
+static bool rouse_with(node_t *node, node_proc_t *proc, node_sig_t *sig)
+{
+	if (!node_proc_rouse(proc))
+		return false;
+	if (proc->id == sig->to.id) {
+		node_handle_take(proc, sig);
+		return true;
+	}
+	if (!node_proc_rest(proc)) /* another process took the slot meanwhile: as it was */
+		node->hooks.wake(node, proc);
+	return false;
+}
+
+/* A message for somebody who sleeps need not pass the queue: who wakes a process owns it until it runs. */
+static bool give_sleeper(node_t *node, node_proc_t *proc, node_sig_t *sig)
+{
+	if (sig->kind > NODE_SIG_CALL || !rouse_with(node, proc, sig))
+		return false;
+	node->hooks.wake(node, proc);
+	return true;
+}
+
 int node_proc_deliver_take(node_t *node, node_sig_t *sig)
 {
 	if (sig->to.node != 0)
 		return node->hooks.send_remote_take(node, sig);
 	node_proc_t *proc = sig->to.creation == node->creation ? node_proctab_find(node, sig->to.id) : NULL;
+	if (proc != NULL && give_sleeper(node, proc, sig))
+		return DREAM_OK;
 	if (proc != NULL && node_proctab_push(proc, sig))
 		return DREAM_OK;
 	node_proc_bounce_take(node, sig, "noproc");
@@ -184,18 +209,7 @@ node_proc_t *node_proc_claim(node_t *node, node_sig_t *sig)
 {
 	bool here = sig->to.node == 0 && sig->to.creation == node->creation;
 	node_proc_t *proc = here ? node_proctab_find(node, sig->to.id) : NULL;
-	if (proc == NULL || !node_proc_rouse(proc))
-		return NULL;
-	if (proc->id == sig->to.id) {
-		if (proc->stack == NULL)
-			node_handle_take(proc, sig);
-		else /* it waits in the middle of something, and looks into its queue */
-			(void) node_proctab_push(proc, sig);
-		return proc;
-	}
-	if (!node_proc_rest(proc)) /* another process took the slot meanwhile: as it was */
-		node->hooks.wake(node, proc);
-	return NULL;
+	return proc != NULL && rouse_with(node, proc, sig) ? proc : NULL;
 }
 
 /* The signal itself travels back as its answer where it asks for one, so that nothing is allocated. */
@@ -287,13 +301,14 @@ static int wait_as(node_proc_t *proc, int64_t deadline_ns, uint32_t flags)
 {
 	if (node_proc_exiting(proc)) /* by a signal that was handled without waiting */
 		node_proc_leave(proc);
+	uint32_t n_inbox = proc->n_inbox; /* it grows if we are woken with a message */
 	bool woken = __atomic_load_n(&proc->outer, __ATOMIC_ACQUIRE) != NULL;
 	bool late = false;
 	while (!woken && !late) {
 		node_proc_set_flag(proc, flags, true);
 		proc->node->hooks.block(proc, deadline_ns);
 		node_proc_set_flag(proc, flags, false);
-		woken = __atomic_load_n(&proc->outer, __ATOMIC_ACQUIRE) != NULL;
+		woken = proc->n_inbox != n_inbox || __atomic_load_n(&proc->outer, __ATOMIC_ACQUIRE) != NULL;
 		late = !woken && deadline_ns != NODE_FOREVER && node_clock_now(proc->node) >= deadline_ns;
 	}
 	node_proc_come_back(proc);
@@ -417,31 +432,9 @@ int node_proc_fail(node_proc_t *proc, int code, const char *format, ...)
 	return node_proc_fail_take(proc, code, node_msg_text(text));
 }
 
-/* ---- messages held by the module ---- */
+/* ---- requests ---- */
 
 static const dream_pid_t nobody = {0, 0, 0};
-
-int node_proc_hold(node_proc_t *proc, dream_msg_t *msg)
-{
-	node_refent_t *entry = node_reftab_find(proc->held, (uintptr_t) msg, NULL);
-	if (entry == NULL) {
-		int r = node_reftab_add(&proc->held, (uintptr_t) msg, nobody, &entry);
-		if (r < 0)
-			return r;
-	}
-	entry->aux++;
-	return DREAM_OK;
-}
-
-bool node_proc_unhold(node_proc_t *proc, dream_msg_t *msg)
-{
-	node_refent_t *entry = node_reftab_find(proc->held, (uintptr_t) msg, NULL);
-	if (entry == NULL)
-		return false;
-	if (--entry->aux == 0)
-		node_reftab_remove(proc->held, entry);
-	return true;
-}
 
 int node_proc_expect(node_proc_t *proc, uint64_t ref)
 {

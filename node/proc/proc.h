@@ -309,6 +309,8 @@ DREAM_PRINTF(3, 4) int node_proc_fail(node_proc_t *proc, int code, const char *f
 int node_proc_hold(node_proc_t *proc, dream_msg_t *msg);
 /** Takes that reference back for the node. False: the module does not own one (a bug of the module; nothing is changed) */
 bool node_proc_unhold(node_proc_t *proc, dream_msg_t *msg);
+/** The turn of @proc is over, or it waits: what the thread's context @ctx noted for it goes to its table. [sched] */
+void node_proc_settle_held(node_proc_t *proc, node_ctx_t *ctx);
 
 /* ---- names ---- */
 

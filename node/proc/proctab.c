@@ -225,6 +225,8 @@ bool node_proc_rest(node_proc_t *proc)
 bool node_proc_rouse(node_proc_t *proc)
 {
 	node_sig_t *asleep = ASLEEP;
+	if (__atomic_load_n(&proc->outer, __ATOMIC_RELAXED) != ASLEEP)
+		return false; /* without taking the line from who fills it */
 	return __atomic_compare_exchange_n(
 		&proc->outer, &asleep, NULL, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }

@@ -159,6 +159,8 @@ void node_run_turn(node_sched_thread_t *t, node_proc_t *proc)
 	ctx->proc = proc;
 	ctx->tag = NODE_CTX_PROCESS;
 	node_switch_to(&t->fiber, &stack->fiber);
+	if (ctx->n_held > 0)
+		node_proc_settle_held(proc, ctx);
 	ctx->proc = NULL;
 	ctx->tag = NODE_CTX_SCHED;
 	s = __atomic_load_n(&t->local, __ATOMIC_RELAXED);
