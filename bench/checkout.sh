@@ -33,9 +33,10 @@ run_logged() # LOG COMMAND…
 # Prints the build's directory.
 build_checkout() # DIRECTORY-OR-REVISION
 {
-	local source dir log launcher=()
+	local source label dir log launcher=()
 	source=$(source_of "$1") || return 1
-	dir=$PWD/build/bench-$(basename "$source")-$(cksum <<<"$source" | cut -d ' ' -f 1)
+	label=$(basename "$source")
+	dir=$PWD/build/bench-${label#bench-source-}-$(cksum <<<"$source" | cut -d ' ' -f 1)
 	log=$dir.log
 	: >"$log"
 	printf '==> building %s in %s\n' "$1" "$dir" >&2

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2154
 # sides.sh: how one case is measured on one side; each prints lines "FIGURE VALUE UNIT". Read by bench/run, which sets
-# work, warm_ms, run_ms, large, tidy, case_seconds, priority and starts_per_sample.
+# work, warm_ms, run_ms, large, timeout_ms, tidy, case_seconds, priority and starts_per_sample.
 
 readonly bench_name=bench@127.0.0.1 start_seconds=20
 
@@ -108,6 +108,7 @@ write_config() # FILE BUILD CASE [GROUP]
 	warm_ms=$warm_ms
 	run_ms=$run_ms
 	large=$large
+	timeout_ms=$timeout_ms
 	tidy=$tidy
 	END
 }

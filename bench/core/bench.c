@@ -52,7 +52,7 @@ int bench_rate(const bench_t *b, int64_t (*burst)(void *arg), void *arg, double 
 int bench_team(
 	const char *kind, uint64_t n, const dream_pid_t *peers, uint64_t n_peers, dream_pid_t *ret_pids)
 {
-	dream_spawn_t how = {DREAM_SIZED(dream_spawn_t), .kind = kind};
+	dream_spawn_t how = {DREAM_SIZED(dream_spawn_t), .flags = DREAM_SPAWN_LINK, .kind = kind};
 	bench_member_t member = {.boss = dream_self()};
 	int r = DREAM_OK;
 	for (uint64_t i = 0; i < n && r == DREAM_OK; i++) {
@@ -169,8 +169,15 @@ int bench_servers(const char *kind, uint64_t n, dream_pid_t *ret_pids)
 
 /* ---- the one that runs the case ---- */
 
-#define ENV(F) F(text, case_name) F(i64, warm_ms) F(i64, run_ms) F(u64, large) F(bool, tidy)
+#define ENV(F)                                                                                               \
+	F(text, case_name) F(i64, warm_ms) F(i64, run_ms) F(u64, large) F(i64, timeout_ms) F(bool, tidy)
 DREAM_TYPE(env, ENV);
+
+int64_t bench_timeout_ms(void)
+{
+	env_t env;
+	return dream_env(&env_type, &env) < 0 ? DREAM_CALL_TIMEOUT_MS : env.timeout_ms;
+}
 
 static int run_case(const env_t *env)
 {

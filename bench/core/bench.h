@@ -51,7 +51,8 @@ DREAM_TYPE(bench_go, BENCH_GO);
 #define BENCH_PID(F) F(pid, pid)
 DREAM_TYPE(bench_pid, BENCH_PID);
 
-/** Starts @n processes of @kind (lent), the i-th with peers[i % n_peers]; no peers: its own pid's place is zero. */
+/** Starts @n processes of @kind (lent), the i-th with peers[i % n_peers]; no peers: its peer is zero. If one of them
+ *  fails, so do the case and its node. */
 int bench_team(
 	const char *kind, uint64_t n, const dream_pid_t *peers, uint64_t n_peers, dream_pid_t *ret_pids);
 /** Lets a member work @count times; see bench_await_go(). */
@@ -65,6 +66,9 @@ int bench_go(const dream_pid_t *pids, uint64_t n, uint64_t count, int64_t *ret_n
  *  @ret_rate   operations a second of all */
 int bench_team_rate(const bench_t *b, const dream_pid_t *pids, uint64_t n, uint64_t first, double per_count,
 	double *ret_rate);
+
+/** The timeout of calls: the usual five seconds, except where nothing may depend on time. */
+int64_t bench_timeout_ms(void);
 
 /** For a member: waits for the next round. */
 int bench_await_go(uint64_t *ret_count);
@@ -82,10 +86,12 @@ int bench_conduct(const dream_msg_t *args);
 #define BENCH_MODULE(group, ...)                                                                             \
 	DREAM_PROCESS(conductor, bench_conduct);                                                             \
 	static const dream_child_t conductor_child = {                                                       \
-		DREAM_SIZED(dream_child_t), .restart = DREAM_TEMPORARY, .kind = "conductor"};                \
-	DREAM_SUPERVISOR(top, .children = DREAM_CHILDREN(&conductor_child));                                 \
+		DREAM_SIZED(dream_child_t), .restart = DREAM_TRANSIENT, .kind = "conductor"};                \
+	DREAM_SUPERVISOR(                                                                                    \
+		top, .intensity = DREAM_INTENSITY_NONE, .children = DREAM_CHILDREN(&conductor_child));       \
 	DREAM_APPLICATION(group, .description = "measures the node", .root = "top",                          \
 		.env = "{\"case_name\": \"\", \"warm_ms\": 200, \"run_ms\": 1000, \"large\": 1000000, "      \
+		       "\"timeout_ms\": 5000, "                                                              \
 		       "\"tidy\": false}");                                                                  \
 	DREAM_MODULE(#group, "1.0.0", &group##_app_kind, &top_kind, &conductor_kind, ##__VA_ARGS__)
 

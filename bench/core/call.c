@@ -30,7 +30,7 @@ static int call_one(const bench_t *b, int64_t timeout_ms, double *ret_rate)
 static int call_1(const bench_t *b)
 {
 	double rate = 0;
-	int r = call_one(b, DREAM_CALL_TIMEOUT_MS, &rate);
+	int r = call_one(b, bench_timeout_ms(), &rate);
 	if (r == DREAM_OK)
 		bench_print("call_1", rate, "calls/s");
 	return r;
@@ -49,10 +49,11 @@ static int client_main(const dream_msg_t *args)
 {
 	bench_member_t me;
 	uint64_t count = 0;
+	int64_t timeout_ms = bench_timeout_ms();
 	int r = dream_msg_decode(args, NULL, &bench_member_type, &me);
 	while (r == DREAM_OK && (r = bench_await_go(&count)) == DREAM_OK) {
 		for (uint64_t i = 0; i < count && r == DREAM_OK; i++)
-			r = counter_add(me.peer, DREAM_CALL_TIMEOUT_MS);
+			r = counter_add(me.peer, timeout_ms);
 		if (r == DREAM_OK)
 			r = bench_done(me.boss);
 	}
@@ -100,7 +101,7 @@ static int call_full(const bench_t *b)
 	for (uint32_t i = 0; i < bench_at_most(b, FILLED) && r == DREAM_OK; i++)
 		r = dream_send(dream_to(dream_self()), "x", &dream_unit_type, &nothing);
 	if (r == DREAM_OK)
-		r = call_one(b, DREAM_CALL_TIMEOUT_MS, &rate);
+		r = call_one(b, bench_timeout_ms(), &rate);
 	if (r == DREAM_OK)
 		bench_print("call_full", 1e9 / rate, "ns");
 	return r;
