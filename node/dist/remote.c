@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "dist/peer.h"
 #include "proc/names.h"
+#include "proc/planted.h"
 #include "proc/proc.h"
 
 static const uint8_t null_item[] = {0xf6};
@@ -60,6 +61,8 @@ static uint32_t lane_of(const node_t *node, const node_sig_t *sig)
 	const node_ctx_t *ctx = node_ctx_borrow();
 	if (id == 0 && ctx->node == node && ctx->proc != NULL)
 		id = node_proc_pid(ctx->proc).id;
+	if (NODE_PLANTED(NODE_PLANTED_LANE_BY_NAME))
+		id = sig->to.id;
 	return node_frame_lane(id);
 }
 

@@ -7,6 +7,8 @@
 #define NODE_PLANTED_EARLY_DOWN 1    /* DOWN before the last message (MON-6) */
 #define NODE_PLANTED_LATE_NAME 2     /* the name is freed when EXIT and DOWN are on their way (EXIT-4) */
 #define NODE_PLANTED_NO_UNLINK_ACK 3 /* unlink is not acknowledged (LNK-3) */
+#define NODE_PLANTED_LANE_BY_NAME                                                                            \
+	4 /* between nodes, messages to a pid may overtake those to its name (DIST-O1) */
 
 #ifdef DREAM_PLANTED
 #define NODE_PLANTED(fault) (DREAM_PLANTED == (fault))

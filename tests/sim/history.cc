@@ -63,6 +63,8 @@ std::string event_text(const Program &program, const Event &e)
 		return "ends with " + e.text;
 	case What::Gone:
 		return "is gone";
+	case What::Cut:
+		return "-- the connection is lost";
 	case What::Quiet:
 		return "-- nobody is ready";
 	default:

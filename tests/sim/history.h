@@ -23,6 +23,7 @@ enum class What {
 	Strange,  // actor received what nobody sent: text
 	Died,     // actor begins to end: text the reason
 	Gone,     // the end of actor is over
+	Cut,      // the connection of the nodes is lost
 	Quiet,    // nobody has anything to do until the next timer
 	Linked,   // at the end of the run: actor's table has a link to other; flag: it is being removed
 };

@@ -44,6 +44,7 @@ struct Mail {
 	int code = 0;
 	bool received = false;
 	bool cancelled = false;
+	bool far = false; // to another node; a name is looked up there when it arrives (REG-2)
 };
 
 struct ExitSignal {
@@ -95,7 +96,7 @@ struct Holding {
 class Model
 {
       public:
-	Model(const Program &program, const History &history) : history_(history)
+	Model(const Program &program, const History &history) : history_(history), node_of_(program.node_of)
 	{
 		by_id_.resize((size_t) program.n_ids);
 		for (const Op &op : program.ops)
@@ -313,7 +314,7 @@ class Model
 			bool due = mail.op->actor == sender && mail.to == actor &&
 				   mail.op->what != Do::Timer && mail.e != never && mail.e <= upto &&
 				   mail.code >= 0 && !mail.received && picks(pick, pick_other, mail) &&
-				   !(mail.op->what == Do::Call && mail.code < 0);
+				   !(mail.far && cut_);
 			expect(!due, rule,
 				"#" + std::to_string(mail.op->id) + " of " + actor_text(sender) +
 					" was sent before and is missing");
@@ -395,6 +396,9 @@ class Model
 		case What::Gone:
 			heard(e.actor);
 			break;
+		case What::Cut:
+			cut_ = true;
+			break;
 		case What::Quiet:
 			quiet_ = now_;
 			break;
@@ -411,7 +415,7 @@ class Model
 		switch (op.what) {
 		case Do::Send:
 		case Do::Call:
-			mails_[op.id] = {&op, resolve(op), now_, never, e.ns};
+			begin_mail(e, op);
 			break;
 		case Do::Timer:
 			mails_[op.id] = {&op, op.other, now_, never, e.ns};
@@ -435,6 +439,14 @@ class Model
 		default:
 			break;
 		}
+	}
+
+	void begin_mail(const Event &e, const Op &op)
+	{
+		int node = op.name >= 0 ? node_of_name(op.name) : node_of_[(size_t) op.other];
+		bool far = node != node_of_[(size_t) op.actor];
+		mails_[op.id] = {&op, far && op.name >= 0 ? never : resolve(op), now_, never, e.ns};
+		mails_[op.id].far = far;
 	}
 
 	void begin_link(const Op &op, bool is_link, bool spawned)
@@ -539,6 +551,11 @@ class Model
 		mail.e = now_;
 		mail.e_ns = e.ns;
 		mail.code = e.code;
+		if (mail.far) {
+			expect(e.code == DREAM_OK || (e.code == DREAM_ENOCONNECTION && cut_), "SIG-5",
+				"sending to a connected node never fails");
+			return;
+		}
 		if (op.what == Do::Timer || op.name < 0) {
 			expect(e.code == DREAM_OK, "SIG-5", "sending to a pid never fails");
 			return;
@@ -660,6 +677,10 @@ class Model
 		Mail &mail = mails_[op.id];
 		mail.e = now_;
 		mail.code = e.code;
+		if (mail.far && mail.to == never && e.code != DREAM_ETIMEDOUT) {
+			end_far_named_call(e, op);
+			return;
+		}
 		switch (e.code) {
 		case DREAM_OK:
 			expect(answered_.count(op.id) && answered_[op.id] == mail.to &&
@@ -679,11 +700,28 @@ class Model
 		case DREAM_ESELF:
 			expect(mail.to == op.actor, "GS-7", "it did not call itself");
 			break;
+		case DREAM_ENOCONNECTION:
+			expect(mail.far && cut_, "GS-7", "the node is connected");
+			break;
 		default:
 			fail("GS-7", "a call cannot end so");
 		}
 		if ((e.code == DREAM_EDOWN || e.code == DREAM_ENOPROC) && mail.to != never)
 			heard(mail.to);
+	}
+
+	// Whoever had the name when the call came there.
+	void end_far_named_call(const Event &e, const Op &op)
+	{
+		bool answered = answered_.count(op.id) && e.text == "\"r" + std::to_string(op.id) + "\"";
+		bool ended = false;
+		for (const Process &p : processes_)
+			ended |= p.died != never && p.reason == e.text;
+		expect(e.code == DREAM_OK ? answered
+			: e.code == DREAM_EDOWN
+				? ended
+				: e.code == DREAM_ENOPROC || (e.code == DREAM_ENOCONNECTION && cut_),
+			"GS-7", "a call to a name at another node cannot end so");
 	}
 
 	// ---- messages
@@ -738,9 +776,15 @@ class Model
 		}
 		Mail &mail = it->second;
 		int sender = mail.op->actor;
-		expect(mail.to == e.actor, "SIG-1", "it was sent to somebody else");
+		bool named = mail.far && mail.op->name >= 0;
+		expect(named ? may_have_had(mail.op->name, e.actor, mail.b_ns) : mail.to == e.actor, "SIG-1",
+			"it was sent to somebody else");
 		expect(!mail.received, "SIG-1", "it comes twice");
 		mail.received = true;
+		/* whoever accepts one message of a process accepts each of them */
+		int &last = last_mail_.emplace(std::make_pair(e.actor, sender), never).first->second;
+		expect(last < mail.b, "SIG-1", "a later one of the same sender came before");
+		last = mail.b;
 		check_pending(e.actor, sender, mail.b, e.pick, e.pick_other, "SIG-1");
 		handled(e.actor, sender, mail.b);
 	}
@@ -826,7 +870,7 @@ class Model
 		watch.fired = true;
 		watch.pending = false;
 		const Op &op = *watch.op;
-		expect(e.object == (op.what == Do::Monitor && op.name >= 0 ? "\"" + name_text(op.name) + "\""
+		expect(e.object == (op.what == Do::Monitor && op.name >= 0 ? "\"" + plain_name(op.name) + "\""
 									   : actor_text(op.other)),
 			"MON-2", "the monitor was of something else");
 		if (watch.target == never) {
@@ -968,8 +1012,10 @@ class Model
 				"DOWN of #" + std::to_string(one.first) +
 					" is not in the mailbox though its monitor was not active");
 		}
-		for (auto &one : mails_)
+		for (auto &one : mails_) {
 			check_timer(actor, one.second);
+			check_far_named(actor, one.second);
+		}
 	}
 
 	void check_timer(int actor, const Mail &mail)
@@ -982,6 +1028,17 @@ class Model
 				due |= h.actor == actor && h.to == never &&
 				       ns(h.from) <= mail.b_ns + mail.op->ms * NODE_MS;
 		expect(!due, "TMR-1", "the message of timer #" + std::to_string(mail.op->id) + " never came");
+	}
+
+	// REG-2: who had the name all the time has the message.
+	void check_far_named(int actor, const Mail &mail)
+	{
+		if (!mail.far || mail.to != never || mail.e == never || mail.code < 0 || mail.received ||
+			cut_)
+			return;
+		for (const Holding &h : holdings_[mail.op->name])
+			expect(h.actor != actor || h.to != never || h.from > mail.b, "REG-2",
+				"#" + std::to_string(mail.op->id) + " never came to who has the name");
 	}
 
 	void check_link_effect(int actor, int peer)
@@ -1039,10 +1096,13 @@ class Model
 	}
 
 	const History &history_;
+	const std::vector<int> &node_of_;
 	Violation found_;
 	std::vector<const Op *> by_id_;
 	std::vector<Process> processes_;
 	std::map<int, int> begun_;
+	std::map<std::pair<int, int>, int> last_mail_; // receiver and sender -> the last that came
+	bool cut_ = false;
 	std::set<int> refused_;    // spawns whose name somebody has
 	std::set<int> may_refuse_; // or may have
 	std::map<int, Mail> mails_;

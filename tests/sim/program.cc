@@ -29,6 +29,14 @@ class Maker
 		made_.seed = made_.schedule = seed;
 		made_.n_roots = 2 + random_.below(2);
 		made_.n_actors = made_.n_roots + random_.below(5);
+		made_.n_nodes = random_.one_in(4) ? 2 : 1;
+		made_.cuts = made_.n_nodes > 1 && random_.one_in(3);
+		for (int actor = 0; actor < made_.n_actors; actor++) {
+			/* parents come before their children in number */
+			parents_.push_back(actor < made_.n_roots ? -1 : random_.below(actor));
+			made_.node_of.push_back(
+				actor < made_.n_roots ? actor % made_.n_nodes : node_of(parents_.back()));
+		}
 		n_ops_ = 10 + random_.below(random_.one_in(4) ? 150 : 60);
 		/* each program likes some operations and does without others: rare ones meet more often so */
 		static const int likes[] = {0, 1, 1, 1, 4};
@@ -67,15 +75,19 @@ class Maker
 		return made_.ops.back();
 	}
 
-	// Parents come before their children in number.
 	void add_spawn()
 	{
 		int child = spawns_.front();
 		spawns_.erase(spawns_.begin());
-		Op &op = add(random_.below(child), Do::Spawn);
+		Op &op = add(parents_[(size_t) child], Do::Spawn);
 		op.other = child;
 		op.flags = random_.below(4);
-		op.name = random_.one_in(3) ? random_.below(N_NAMES) : -1;
+		op.name = random_.one_in(3) ? name_near(op.actor) : -1;
+	}
+
+	int node_of(int actor) const
+	{
+		return made_.node_of[(size_t) actor];
 	}
 
 	int anybody()
@@ -83,11 +95,26 @@ class Maker
 		return random_.below(made_.n_actors);
 	}
 
-	int earlier(bool (*is)(const Op &), int actor)
+	// Of the same node.
+	int anybody_near(int actor)
+	{
+		int other = anybody();
+		while (node_of(other) != node_of(actor))
+			other = anybody();
+		return other;
+	}
+
+	int name_near(int actor)
+	{
+		return node_of(actor) * N_NAMES + random_.below(N_NAMES);
+	}
+
+	// An operation of @actor, or of any process of its node.
+	int earlier(bool (*is)(const Op &), int actor, bool of_any)
 	{
 		std::vector<int> found;
 		for (const Op &op : made_.ops)
-			if (is(op) && (actor < 0 || op.actor == actor))
+			if (is(op) && (of_any ? node_of(op.actor) == node_of(actor) : op.actor == actor))
 				found.push_back(op.id);
 		return found.empty() ? -1 : found[(size_t) random_.below((int) found.size())];
 	}
@@ -108,12 +135,12 @@ class Maker
 		return Do::Pause;
 	}
 
-	void to_somebody(Op &op)
+	void to_somebody(Op &op, bool near)
 	{
 		if (random_.one_in(4))
-			op.name = random_.below(N_NAMES);
+			op.name = near ? name_near(op.actor) : random_.below(N_NAMES * made_.n_nodes);
 		else
-			op.other = anybody();
+			op.other = near ? anybody_near(op.actor) : anybody();
 	}
 
 	void add_random(int actor)
@@ -124,8 +151,8 @@ class Maker
 				return o.what == Do::Monitor ||
 				       (o.what == Do::Spawn && (o.flags & SPAWN_MONITOR) != 0);
 			},
-			actor);
-		int timer = earlier([](const Op &o) { return o.what == Do::Timer; }, -1);
+			actor, false);
+		int timer = earlier([](const Op &o) { return o.what == Do::Timer; }, actor, true);
 		if ((what == Do::Demonitor && monitor < 0) || (what == Do::Cancel && timer < 0))
 			what = Do::Send;
 		fill(add(actor, what), monitor, timer);
@@ -135,22 +162,24 @@ class Maker
 	{
 		switch (op.what) {
 		case Do::Send:
+			to_somebody(op, false);
+			break;
 		case Do::Monitor:
-			to_somebody(op);
+			to_somebody(op, true);
 			break;
 		case Do::Call:
-			to_somebody(op);
+			to_somebody(op, false);
 			op.ms = 1 + random_.below(20);
 			break;
 		case Do::Timer:
-			to_somebody(op);
+			to_somebody(op, true);
 			op.ms = random_.below(12);
 			break;
 		case Do::Link:
-			op.other = anybody();
+			op.other = anybody_near(op.actor);
 			break;
 		case Do::Unlink:
-			op.other = anybody();
+			op.other = anybody_near(op.actor);
 			op.flags = random_.below(2);
 			break;
 		case Do::Demonitor:
@@ -161,7 +190,7 @@ class Maker
 			op.item = timer;
 			break;
 		case Do::Exit:
-			op.other = anybody();
+			op.other = anybody_near(op.actor);
 			op.reason = any_reason();
 			break;
 		case Do::Leave:
@@ -173,7 +202,7 @@ class Maker
 		case Do::Register:
 		case Do::Unregister:
 		case Do::Whereis:
-			op.name = random_.below(N_NAMES);
+			op.name = name_near(op.actor);
 			break;
 		case Do::Receive:
 			op.flags = random_.one_in(2) ? PICK_ANY : random_.below(3);
@@ -190,6 +219,7 @@ class Maker
 	int n_ops_;
 	int sum_ = 0;
 	std::vector<Weight> weights_;
+	std::vector<int> parents_;
 	std::vector<int> spawns_;
 };
 
@@ -232,9 +262,14 @@ std::string actor_text(int actor)
 	return actor < 0 ? "?" : std::string(1, (char) ('A' + actor));
 }
 
+std::string plain_name(int name)
+{
+	return "name" + std::to_string(name % N_NAMES);
+}
+
 std::string name_text(int name)
 {
-	return "name" + std::to_string(name);
+	return plain_name(name) + (node_of_name(name) > 0 ? "@b" : "");
 }
 
 static std::string target_text(const Op &op)

@@ -30,7 +30,8 @@ enum class Do {
 	Pause,      // others have a turn
 };
 
-const int N_NAMES = 3;
+const int N_NAMES = 3; // of each node
+const int MOST_NODES = 2;
 enum { SPAWN_LINK = 1, SPAWN_MONITOR = 2 };
 enum { FLUSH = 1 };
 enum {
@@ -46,7 +47,7 @@ struct Op {
 	int actor;
 	Do what;
 	int other = -1;
-	int name = -1;
+	int name = -1; // those of node 0 come first
 	int item = -1;
 	int flags = 0;
 	int reason = NORMAL;
@@ -57,7 +58,10 @@ struct Program {
 	uint64_t seed = 0;     // of the operations
 	uint64_t schedule = 0; // seed of who runs when
 	int n_actors = 0;
-	int n_roots = 0; // started by nobody; the others by Spawn
+	int n_nodes = 1;
+	bool cuts = false;        // the connection is lost at some time
+	std::vector<int> node_of; // of each process
+	int n_roots = 0;          // started by nobody; the others by Spawn
 	int n_ids = 0;
 	std::vector<Op> ops; // in the order of their ids; a process does its own in this order
 };
@@ -72,6 +76,12 @@ std::string reason_text(const Op &op);
 std::string op_text(const Op &op);
 std::string actor_text(int actor);
 std::string name_text(int name);
+std::string plain_name(int name); // as its node calls it
+
+inline int node_of_name(int name)
+{
+	return name / N_NAMES;
+}
 
 } // namespace sim
 #endif

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "sim/world.h"
 
+#include <algorithm>
+#include <cstring>
 #include <deque>
 #include <memory>
 
 #include "app/host.h"
 #include "base/clock.h"
 #include "base/ctx.h"
+#include "dist/dist.h"
 #include "proc/proc.h"
 #include "sched/sched.h"
 #include "sim/random.h"
+#include "support/simnet.h"
 #include "term/notation.h"
 
 // The SDK's wrappers find the node's table here.
@@ -98,8 +102,16 @@ class World
 	void decode_text(node_cbor_reader_t r, char prefix, What what, Seen *seen);
 	int actor_of(dream_pid_t pid);
 	std::string notation(const void *data, uint64_t size);
+	void open(int index);
+	void connect();
+	bool take_turn();
+	bool pass_time();
 	void note_gone();
 	void note_links();
+	node_t *node_of(int actor)
+	{
+		return &nodes_[program_.node_of[(size_t) actor]];
+	}
 
 	static uint32_t choose(node_sched_director_t *director, node_proc_t *const *ready, uint32_t n);
 	static bool split(node_sched_director_t *director);
@@ -110,11 +122,16 @@ class World
 	std::vector<uint64_t> refs_; // of monitors and timers, by the id of their operation
 	std::vector<Actor> actors_;
 	History history_;
-	int64_t now_ns_ = 1000 * NODE_MS;
+	SimNet net_;
+	int64_t &now_ns_ = net_.now_ns;
 	int splits_; // one wake-up in so many is split
 	int delays_; // one turn in so many comes late
+	uint64_t turns_ = 0;
+	bool is_cut_ = false;
 	bool closing_ = false;
-	node_t node_ = {};
+	node_t nodes_[MOST_NODES] = {};
+	uint32_t numbers_[MOST_NODES] = {}; // of the other node, at each
+	int connected_ = 1;
 	node_clock_t clock_ = {};
 	node_sched_director_t director_ = {};
 };
@@ -156,7 +173,7 @@ const node_proc_ops_t actor_ops = {"actor", run_actor, end_actor};
 
 World::World(const Program &program)
     : program_(program), random_(program.schedule ^ UINT64_C(0x5eed)), by_id_((size_t) program.n_ids),
-      refs_((size_t) program.n_ids), actors_((size_t) program.n_actors)
+      refs_((size_t) program.n_ids), actors_((size_t) program.n_actors), net_(program.schedule)
 {
 	static const int often[] = {1, 2, 4, 16};
 	splits_ = often[random_.below(4)];
@@ -183,30 +200,70 @@ World::World(const Program &program)
 			static_cast<uint8_t *>(bytes)[i] =
 				(uint8_t) static_cast<World *>(clock->data)->random_.next();
 	};
-	snprintf(node_.name, sizeof(node_.name), "sim@test");
-	node_.creation = 1;
-	node_.clock = &clock_;
-	node_.host = node_host_table_borrow();
-	node_.hooks.send_remote_take = no_remote_take;
-	node_.hooks.node_number = no_number;
-	node_.hooks.node_name_borrow = no_name;
+	director_ = {choose, split, this};
+	for (int i = 0; i < program.n_nodes; i++)
+		open(i);
+	if (program.n_nodes > 1)
+		connect();
+}
+
+void World::open(int index)
+{
+	node_t *node = &nodes_[index];
+	snprintf(node->name, sizeof(node->name), "%c@sim", 'a' + index);
+	node->creation = (uint32_t) index + 1;
+	node->clock = &clock_;
+	node->host = node_host_table_borrow();
+	node->hooks.send_remote_take = no_remote_take;
+	node->hooks.node_number = no_number;
+	node->hooks.node_name_borrow = no_name;
 	node_sched_options_t options = {};
 	options.max_stacks = 16;
 	options.stack_bytes = 256 << 10;
-	if (node_proctab_open(&node_, 1024) < 0 || node_sched_open(&node_, &options) < 0)
+	if (node_proctab_open(node, 1024) < 0 || node_sched_open(node, &options) < 0)
 		abort();
-	director_ = {choose, split, this};
-	node_sched_set_director(&node_, &director_);
-	if (node_sched_start(&node_) < 0)
+	node_sched_set_director(node, &director_);
+	if (node_sched_start(node) < 0)
 		abort();
+}
+
+// The program begins when both know of each other.
+void World::connect()
+{
+	net_.set_delay(random_.below(2000000), 1 + random_.below(3000000));
+	for (node_t &node : nodes_) {
+		node_diag_t why = {};
+		node_dist_options_t options = {};
+		options.network = net_.end(node.name);
+		if (node_dist_open(&node, &options, &why) < 0 || node_dist_start(&node) < 0)
+			abort();
+	}
+	node_dist_on_connect_t done = [](void *data, int code, const char *) {
+		*static_cast<int *>(data) = code;
+	};
+	node_diag_t why = {};
+	if (node_dist_connect(&nodes_[0], nodes_[1].name, "b", 1, 0, done, &connected_, &why) < 0)
+		abort();
+	while (net_.step(1000 * NODE_MS))
+		;
+	for (int i = 0; i < MOST_NODES; i++) {
+		const char *other = nodes_[1 - i].name;
+		if (connected_ != DREAM_OK ||
+			nodes_[i].hooks.node_number(&nodes_[i], other, strlen(other), &numbers_[i]) < 0)
+			abort();
+	}
 }
 
 World::~World()
 {
 	closing_ = true;
-	node_sched_stop(&node_);
-	node_proctab_close(&node_);
-	node_sched_close(&node_);
+	for (int i = 0; i < program_.n_nodes; i++)
+		node_dist_close(&nodes_[i]);
+	for (int i = 0; i < program_.n_nodes; i++) {
+		node_sched_stop(&nodes_[i]);
+		node_proctab_close(&nodes_[i]);
+		node_sched_close(&nodes_[i]);
+	}
 }
 
 uint32_t World::choose(node_sched_director_t *director, node_proc_t *const *, uint32_t n)
@@ -227,28 +284,54 @@ bool World::split(node_sched_director_t *director)
 
 History World::run()
 {
-	uint64_t turns = 0;
 	for (int i = 0; i < program_.n_roots; i++)
 		spawn(nullptr, i, nullptr);
-	for (;;) {
-		while (turns < most_turns && node_sched_drive(&node_, 1) > 0) {
-			turns++;
-			note_gone();
-		}
-		if (turns >= most_turns)
-			break;
-		record(What::Quiet, -1);
-		int64_t next_ns = node_sched_next_timer_ns(&node_);
-		if (next_ns == NODE_FOREVER)
-			break;
-		now_ns_ = next_ns > now_ns_ ? next_ns : now_ns_;
-		if (random_.one_in(4))
-			now_ns_ += random_.below(4 * (int) NODE_MS);
-	}
+	while (turns_ < most_turns && (take_turn() || pass_time()))
+		;
 	note_links();
-	if (turns < most_turns)
+	if (turns_ < most_turns)
 		record(What::Quiet, -1);
 	return std::move(history_);
+}
+
+// False: nobody is ready.
+bool World::take_turn()
+{
+	if (program_.n_nodes > 1 && random_.one_in(4))
+		(void) net_.step(0);
+	if (program_.cuts && !is_cut_ && random_.one_in(20)) {
+		is_cut_ = true;
+		record(What::Cut, -1);
+		net_.cut();
+	}
+	int first = random_.below(program_.n_nodes);
+	for (int i = 0; i < program_.n_nodes; i++)
+		if (node_sched_drive(&nodes_[(first + i) % program_.n_nodes], 1) > 0) {
+			turns_++;
+			note_gone();
+			return true;
+		}
+	return false;
+}
+
+// To what happens next; false: nothing will.
+bool World::pass_time()
+{
+	const int64_t patience_ns = 60000 * NODE_MS;
+	int64_t next_ns = NODE_FOREVER;
+	for (int i = 0; i < program_.n_nodes; i++)
+		next_ns = std::min(next_ns, node_sched_next_timer_ns(&nodes_[i]));
+	int64_t wait_ns = next_ns == NODE_FOREVER ? patience_ns : std::max(next_ns - now_ns_, INT64_C(0));
+	if (program_.n_nodes > 1 && net_.step(wait_ns))
+		return true;
+	if (program_.n_nodes == 1) /* else something may be on its way */
+		record(What::Quiet, -1);
+	if (next_ns == NODE_FOREVER)
+		return false;
+	now_ns_ = std::max(now_ns_, next_ns);
+	if (random_.one_in(4))
+		now_ns_ += random_.below(4 * (int) NODE_MS);
+	return true;
 }
 
 Event &World::record(What what, int actor)
@@ -283,7 +366,7 @@ void World::note_gone()
 void World::note_links()
 {
 	for (Actor &actor : actors_) {
-		node_proc_t *proc = node_proctab_find(&node_, actor.pid.id);
+		node_proc_t *proc = node_proctab_find(node_of(actor.id), actor.pid.id);
 		uint32_t pos = 0;
 		node_refent_t *link;
 		while (proc != nullptr && (link = node_reftab_next(proc->links, &pos)) != nullptr) {
@@ -329,12 +412,20 @@ static const char *name_of(int name)
 {
 	static const char *const texts[] = {"name0", "name1", "name2"};
 	static_assert(sizeof(texts) / sizeof(texts[0]) == N_NAMES, "each has a text");
-	return texts[name];
+	return texts[name % N_NAMES];
 }
 
 dream_dest_t World::dest(const Op &op)
 {
-	return op.name >= 0 ? dream_to_name(name_of(op.name)) : dream_to(actors_[(size_t) op.other].pid);
+	int here = program_.node_of[(size_t) op.actor];
+	if (op.name >= 0)
+		return node_of_name(op.name) == here
+			       ? dream_to_name(name_of(op.name))
+			       : dream_to_node(name_of(op.name), nodes_[node_of_name(op.name)].name);
+	dream_pid_t pid = actors_[(size_t) op.other].pid;
+	if (program_.node_of[(size_t) op.other] != here)
+		pid.node = numbers_[here];
+	return dream_to(pid);
 }
 
 dream_msg_t *World::text_msg(char prefix, int id)
@@ -399,7 +490,7 @@ void World::perform(Actor &actor, const Op &op)
 
 int World::perform_signal(const Op &op)
 {
-	dream_ref_t ref = {op.item >= 0 ? refs_[(size_t) op.item] : 0, node_.creation, 0};
+	dream_ref_t ref = {op.item >= 0 ? refs_[(size_t) op.item] : 0, node_of(op.actor)->creation, 0};
 	dream_msg_t *reason;
 	switch (op.what) {
 	case Do::Send:
@@ -437,13 +528,13 @@ void World::spawn(Actor *parent, int child, const Op *op)
 		how.parent = node_ctx_borrow()->proc;
 		how.name = dest(*op).name;
 		how.link = (op->flags & SPAWN_LINK) != 0;
-		how.monitor_ref = (op->flags & SPAWN_MONITOR) ? node_proc_new_ref(&node_) : 0;
+		how.monitor_ref = (op->flags & SPAWN_MONITOR) ? node_proc_new_ref(node_of(child)) : 0;
 	}
 	/* The child may run before this returns, and whoever has the pid may use it. */
 	uint64_t *ref = op != nullptr ? &refs_[(size_t) op->id] : nullptr;
 	if (ref != nullptr)
 		*ref = how.monitor_ref;
-	int r = node_proc_spawn(&node_, &how, &actor.pid);
+	int r = node_proc_spawn(node_of(child), &how, &actor.pid);
 	if (r < 0 && ref != nullptr)
 		*ref = 0;
 	if (parent != nullptr)
@@ -477,7 +568,7 @@ void World::perform_timer(Actor &actor, const Op &op)
 		record_end(actor, r);
 		return;
 	}
-	ref = {refs_[(size_t) op.item], node_.creation, 0};
+	ref = {refs_[(size_t) op.item], node_of(op.actor)->creation, 0};
 	int64_t left = dream_cancel_timer(ref);
 	Event &event = record_end(actor, left < 0 ? (int) left : DREAM_OK);
 	event.number = left;
@@ -555,7 +646,7 @@ void World::look_for_names(Actor &actor, const Seen &seen)
 		if (dead < 0 || dream_whereis(name_of(i), &pid) < 0 || actor_of(pid) != dead)
 			continue;
 		Event &event = record(What::Found, actor.id);
-		event.id = i;
+		event.id = program_.node_of[(size_t) actor.id] * N_NAMES + i;
 		event.other = dead;
 	}
 }
@@ -606,12 +697,13 @@ bool World::decode_array(node_cbor_reader_t r, Seen *seen)
 	if (node_cbor_get_array(&r, &count) < 0 || node_cbor_get_text(&r, &tag, &size) < 0)
 		return false;
 	std::string head(tag, size);
-	if (head == "EXIT" && node_cbor_get_pid(&r, &node_, &pid) == DREAM_OK) {
+	node_t *node = node_ctx_borrow()->node;
+	if (head == "EXIT" && node_cbor_get_pid(&r, node, &pid) == DREAM_OK) {
 		seen->what = What::Exit;
 		seen->other = actor_of(pid);
 	} else if (head == "DOWN") {
 		dream_ref_t ref;
-		if (node_cbor_get_ref(&r, &node_, &ref) < 0 || node_cbor_skip(&r) < 0 ||
+		if (node_cbor_get_ref(&r, node, &ref) < 0 || node_cbor_skip(&r) < 0 ||
 			node_cbor_get_item(&r, &item, &size) < 0)
 			return false;
 		seen->what = What::Down;
@@ -619,12 +711,11 @@ bool World::decode_array(node_cbor_reader_t r, Seen *seen)
 			if (refs_[id] == ref.id)
 				seen->id = (int) id;
 		node_cbor_reader_t object = node_cbor_read(item, size);
-		seen->other = node_cbor_get_pid(&object, &node_, &pid) == DREAM_OK ? actor_of(pid) : -1;
+		seen->other = node_cbor_get_pid(&object, node, &pid) == DREAM_OK ? actor_of(pid) : -1;
 		seen->object = seen->other >= 0 ? actor_text(seen->other) : notation(item, size);
 	} else if (head == "$gen_call") {
-		if (node_cbor_get_array(&r, &count) < 0 ||
-			node_cbor_get_pid(&r, &node_, &seen->from.pid) < 0 ||
-			node_cbor_get_ref(&r, &node_, &seen->from.ref) < 0)
+		if (node_cbor_get_array(&r, &count) < 0 || node_cbor_get_pid(&r, node, &seen->from.pid) < 0 ||
+			node_cbor_get_ref(&r, node, &seen->from.ref) < 0)
 			return false;
 		decode_text(r, 'c', What::Called, seen);
 		return true;
