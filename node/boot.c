@@ -345,8 +345,15 @@ static int open_procs(node_boot_t *boot, node_diag_t *diag)
 		.n_threads = config->n_schedulers != 0 ? config->n_schedulers : count_cpus(),
 		.stack_bytes = (size_t) config->stack_kib << 10};
 	int r = node_proctab_open(&boot->node, config->max_processes);
-	if (r == DREAM_OK)
+	if (r == DREAM_OK) {
+		node_limits_t limits = {.max_heap_bytes = (uint64_t) config->max_heap_kib << 10,
+			.max_mailbox_msgs = config->max_mailbox,
+			.max_mailbox_bytes = (uint64_t) config->max_mailbox_kib << 10,
+			.when_full = config->when_full,
+			.suspend_ms = config->suspend_ms};
+		node_proctab_set_defaults(&boot->node, &limits);
 		r = node_sched_open(&boot->node, &sched);
+	}
 	return r < 0 ? node_diag_set(diag, r, "processes: %s", node_diag_code_text(r)) : DREAM_OK;
 }
 

@@ -138,6 +138,33 @@ static int set_stack(const entry_t *e)
 {
 	return get_uint(e, 64, 65536, &e->config->stack_kib);
 }
+static int set_max_heap(const entry_t *e)
+{
+	return get_uint(e, 4, 1u << 30, &e->config->max_heap_kib);
+}
+static int set_max_mailbox(const entry_t *e)
+{
+	return get_uint(e, 1, 1u << 30, &e->config->max_mailbox);
+}
+static int set_max_mailbox_kib(const entry_t *e)
+{
+	return get_uint(e, 1, 1u << 30, &e->config->max_mailbox_kib);
+}
+static int set_suspend(const entry_t *e)
+{
+	return get_uint(e, 1, 3600000, &e->config->suspend_ms);
+}
+
+static int set_mailbox_full(const entry_t *e)
+{
+	static const char *const policies[] = {"refuse", "drop", "kill", "suspend"}; /* by DREAM_FULL_* */
+	for (uint32_t i = 0; i < G_N_ELEMENTS(policies); i++)
+		if (strcmp(e->value, policies[i]) == 0) {
+			e->config->when_full = i;
+			return DREAM_OK;
+		}
+	return refuse(e, "is no policy", "allowed are refuse, drop, kill and suspend");
+}
 static int set_shutdown(const entry_t *e)
 {
 	return get_uint(e, 1, 3600, &e->config->shutdown_timeout_s);
@@ -246,7 +273,9 @@ static const option_t node_keys[] = {{"name", set_name}, {"listen", set_listen},
 	{"certificate", set_certificate}, {"key", set_key}, {"module_path", set_module_path},
 	{"applications", set_applications}, {"schedulers", set_schedulers}, {"log_level", set_log_level},
 	{"cache_dir", set_cache_dir}, {"max_processes", set_max_processes}, {"stack_kib", set_stack},
-	{"shutdown_timeout_s", set_shutdown}, {"connect", set_connect}};
+	{"shutdown_timeout_s", set_shutdown}, {"connect", set_connect}, {"max_heap_kib", set_max_heap},
+	{"max_mailbox", set_max_mailbox}, {"max_mailbox_kib", set_max_mailbox_kib},
+	{"mailbox_full", set_mailbox_full}, {"suspend_ms", set_suspend}};
 static const option_t app_keys[] = {{"file", set_file}, {"type", set_type}};
 
 const char *node_config_node_key(size_t index)

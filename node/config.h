@@ -40,7 +40,12 @@ typedef struct node_config {
 	int32_t log_level;      /* DREAM_LOG_* */
 	char *cache_dir;        /* NULL: a private one */
 	uint32_t max_processes;
-	uint32_t stack_kib; /* 0: the scheduler's default */
+	uint32_t stack_kib;    /* 0: the scheduler's default */
+	uint32_t max_heap_kib; /* of a module's process that says nothing itself; 0: none, as the next two */
+	uint32_t max_mailbox;
+	uint32_t max_mailbox_kib;
+	uint32_t when_full;  /* DREAM_FULL_* */
+	uint32_t suspend_ms; /* 0: the default */
 	uint32_t shutdown_timeout_s;
 } node_config_t;
 

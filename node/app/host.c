@@ -207,6 +207,9 @@ static bool is_priority(int32_t priority)
 	return priority >= DREAM_PRIORITY_NORMAL && priority <= DREAM_PRIORITY_HIGH;
 }
 
+/* Modules built before there were limits give a shorter struct. */
+#define HAS_LIMITS(type, how) ((how)->struct_size >= offsetof(type, limits) + sizeof((how)->limits))
+
 static int host_spawn(const dream_spawn_t *how, dream_pid_t *ret_pid, dream_ref_t *ret_monitor)
 {
 	node_proc_t *proc = me();
@@ -219,7 +222,8 @@ static int host_spawn(const dream_spawn_t *how, dream_pid_t *ret_pid, dream_ref_
 		.name = how->name,
 		.link = (how->flags & DREAM_SPAWN_LINK) != 0,
 		.monitor_ref = monitor,
-		.priority = how->priority};
+		.priority = how->priority,
+		.limits = HAS_LIMITS(dream_spawn_t, how) ? &how->limits : NULL};
 	int r = node_start_kind(proc, &start, ret_pid);
 	if (r == DREAM_OK && monitor != 0 && ret_monitor != NULL)
 		*ret_monitor = ref_of(proc, monitor);
@@ -395,7 +399,8 @@ static int host_start(const dream_start_t *how, dream_pid_t *ret_pid)
 		.args = how->args,
 		.name = how->name,
 		.timeout_ms = how->timeout_ms,
-		.link = (how->flags & DREAM_START_LINK) != 0};
+		.link = (how->flags & DREAM_START_LINK) != 0,
+		.limits = HAS_LIMITS(dream_start_t, how) ? &how->limits : NULL};
 	return node_start_kind(proc, &start, ret_pid);
 }
 

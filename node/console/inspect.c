@@ -7,6 +7,7 @@
 #include "app/app.h"
 #include "code/code.h"
 #include "console/output.h"
+#include "proc/gate.h"
 
 #define PROCS_DEFAULT 50u
 #define BREATHE_EVERY 4096u /* processes looked at in one turn */
@@ -59,7 +60,8 @@ static uint64_t by_mailbox(const node_proc_t *proc)
 }
 static uint64_t by_memory(const node_proc_t *proc)
 {
-	return __atomic_load_n(&proc->heap_bytes, __ATOMIC_RELAXED);
+	return __atomic_load_n(&proc->heap_bytes, __ATOMIC_RELAXED) +
+	       __atomic_load_n(&proc->inbox_bytes, __ATOMIC_RELAXED);
 }
 static uint64_t by_turns(const node_proc_t *proc)
 {
@@ -218,6 +220,10 @@ static int show_info(node_cmd_t *cmd, const node_proc_t *proc, dream_pid_t pid)
 		&facts, "parent", parent.id != 0 ? node_proc_pid_text(cmd->node, parent, text) : NULL);
 	node_output_fact_text(&facts, "status", status_of(proc));
 	node_output_fact_int(&facts, "mailbox", (int64_t) by_mailbox(proc));
+	node_output_fact_int(
+		&facts, "mailbox bytes", (int64_t) __atomic_load_n(&proc->inbox_bytes, __ATOMIC_RELAXED));
+	if (flags & NODE_PROC_GATED)
+		node_output_fact_int(&facts, "messages refused", (int64_t) node_gate_refused(proc));
 	node_output_fact_int(&facts, "memory bytes", (int64_t) by_memory(proc));
 	node_output_fact_int(&facts, "turns", (int64_t) by_turns(proc));
 	node_output_fact_int(&facts, "scheduler", __atomic_load_n(&proc->last_sched, __ATOMIC_RELAXED));

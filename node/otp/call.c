@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "otp/server.h"
+#include "proc/gate.h"
 #include "proc/handle.h"
 #include "sched/sched.h"
 
@@ -61,7 +62,7 @@ static int send_kind_take(
 		return DREAM_ENOMEM;
 	}
 	sig->data = name;
-	r = node_proc_deliver_take(node, sig);
+	r = from != NULL ? node_proc_send_take(from, sig, NODE_FOREVER) : node_proc_deliver_take(node, sig);
 	return r == DREAM_ENOPROC ? DREAM_OK : r; /* SIG-5: the dead swallow messages */
 }
 
@@ -138,7 +139,7 @@ static int run_call(node_proc_t *proc, node_sig_t *sig, int64_t timeout_ms, drea
 		late = !slot.done && deadline_ns != NODE_FOREVER && node_clock_now(proc->node) >= deadline_ns;
 	} else {
 		deadline_ns = node_call_deadline(proc->node, timeout_ms);
-		(void) node_proc_deliver_take(proc->node, sig);
+		(void) node_proc_send_take(proc, sig, deadline_ns);
 	}
 	if (late || node_call_await(proc, &slot, deadline_ns) < 0) {
 		proc->slot = NULL;
@@ -219,7 +220,7 @@ static void unlink_sig(node_proc_t *proc, node_sig_t **at, node_sig_t *before)
 	*at = sig->next;
 	if (proc->inbox_last == sig)
 		proc->inbox_last = before;
-	__atomic_store_n(&proc->n_inbox, proc->n_inbox - 1, __ATOMIC_RELAXED);
+	node_gate_left(proc, sig);
 	__atomic_store_n(&proc->turns, proc->turns + 1, __ATOMIC_RELAXED);
 }
 

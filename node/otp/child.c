@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "otp/call.h"
+#include "otp/limits.h"
 #include "otp/start.h"
 #include "term/notation.h"
 
@@ -47,6 +48,11 @@ static int check_spec(const node_kind_t *sup, const dream_child_t *spec, node_di
 	if (spec->shutdown_ms < DREAM_SHUTDOWN_INFINITY)
 		return node_diag_set(diag, DREAM_EMODULE, "supervisor %s: child %s: negative shutdown time",
 			sup->name, spec->kind);
+	node_limits_t limits;
+	node_diag_t why;
+	if (node_limits_read(sup->gen->node, &spec->limits, &limits, &why) < 0)
+		return node_diag_set(
+			diag, DREAM_EMODULE, "supervisor %s: child %s: %s", sup->name, spec->kind, why.text);
 	if (spec->module == NULL && node_code_kind_borrow(sup->gen, spec->kind) == NULL)
 		return node_diag_set(diag, DREAM_EMODULE, "supervisor %s: module %s has no kind \"%s\"",
 			sup->name, sup->gen->name, spec->kind);
@@ -69,6 +75,7 @@ static int child_new(
 	child->kind = g_strdup(spec->kind);
 	child->name = g_strdup(spec->name);
 	child->args = args;
+	child->limits = spec->limits;
 	child->restart = spec->restart;
 	child->is_supervisor = kind != NULL && kind->type == DREAM_KIND_SUPERVISOR;
 	child->is_foreign = spec->module != NULL;
@@ -130,6 +137,7 @@ int node_child_start(node_proc_t *proc, node_child_t *child)
 		.kind = child->kind,
 		.args = child->args,
 		.name = child->name,
+		.limits = &child->limits,
 		.link = true};
 	int r = node_start_kind(proc, &how, &child->pid);
 	child->state = r == DREAM_OK ? NODE_CHILD_RUNNING : NODE_CHILD_STOPPED;

@@ -3,6 +3,7 @@
 #ifndef NODE_OTP_CHILD_H
 #define NODE_OTP_CHILD_H
 #include <glib.h>
+#include <dream/limits.h>
 #include "code/code.h"
 #include "proc/proc.h"
 
@@ -18,6 +19,7 @@ typedef struct node_child {
 	char *kind;
 	char *name; /* or NULL */
 	dream_msg_t *args;
+	dream_limits_t limits;
 	uint32_t restart;
 	int64_t shutdown_ms; /* DREAM_SHUTDOWN_BRUTAL, DREAM_SHUTDOWN_INFINITY or milliseconds */
 	bool is_supervisor;

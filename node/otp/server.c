@@ -5,6 +5,7 @@
 #include "otp/call.h"
 #include "otp/callback.h"
 #include "otp/change.h"
+#include "proc/gate.h"
 #include "sched/sched.h"
 #include "term/cbor.h"
 #include "term/notation.h"
@@ -434,7 +435,7 @@ static node_sig_t *next_while_suspended(node_proc_t *proc)
 		*at = sig->next;
 		if (proc->inbox_last == sig)
 			proc->inbox_last = before;
-		__atomic_store_n(&proc->n_inbox, proc->n_inbox - 1, __ATOMIC_RELAXED);
+		node_gate_left(proc, sig);
 		return sig;
 	}
 	return NULL;

@@ -2,6 +2,7 @@
 #include "otp/start.h"
 
 #include "otp/call.h"
+#include "otp/limits.h"
 #include "otp/server.h"
 #include "otp/supervisor.h"
 
@@ -164,6 +165,12 @@ int node_start_kind(node_proc_t *parent, const node_start_t *how, dream_pid_t *r
 		return node_proc_fail(parent, DREAM_ENOENT, "no kind \"%s\" in a loaded module \"%s\"",
 			how->kind, how->module);
 	}
+	node_limits_t limits;
+	node_diag_t diag;
+	if (node_limits_read(parent->node, how->limits, &limits, &diag) < 0) {
+		node_code_unref(gen);
+		return node_proc_fail(parent, DREAM_EINVAL, "%s: %s", how->kind, diag.text);
+	}
 	node_spawn_t spawn = {.label = kind->name,
 		.name = how->name,
 		.parent = parent,
@@ -171,7 +178,8 @@ int node_start_kind(node_proc_t *parent, const node_start_t *how, dream_pid_t *r
 		.gen = gen,
 		.link = how->link,
 		.monitor_ref = how->monitor_ref,
-		.priority = how->priority};
+		.priority = how->priority,
+		.limits = &limits};
 	dream_msg_t *args = how->args != NULL ? node_msg_ref(how->args) : node_proctab_null_ref(parent->node);
 	int r = make_self_take(parent, kind, args, &spawn);
 	if (r < 0) {

@@ -2,6 +2,7 @@
 /* start.h: starting what a module names: a kind of process, with its start acknowledged (semantics PL, GS-1 to GS-5). */
 #ifndef NODE_OTP_START_H
 #define NODE_OTP_START_H
+#include <dream/limits.h>
 #include "code/code.h"
 #include "proc/proc.h"
 
@@ -14,9 +15,10 @@ typedef struct node_start {
 	const char *name;        /* registered before init; NULL for none */
 	int64_t timeout_ms;      /* for init; 0 for none */
 	bool link;
-	uint64_t monitor_ref; /* plain processes only; 0 for none */
-	void *app;            /* membership; NULL: the parent's */
-	int32_t priority;     /* DREAM_PRIORITY_* */
+	uint64_t monitor_ref;         /* plain processes only; 0 for none */
+	void *app;                    /* membership; NULL: the parent's */
+	int32_t priority;             /* DREAM_PRIORITY_* */
+	const dream_limits_t *limits; /* lent; NULL: the node's defaults */
 } node_start_t;
 
 /** Starts a process of @how->kind and, unless it is a plain process, waits for its init. After a failure it is dead and its name

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "proc/gate.h"
 #include "proc/handle.h"
 #include "proc/heap.h"
 #include "proc/names.h"
 #include "proc/planted.h"
+#include "proc/reap.h"
 #include "proc/table.h"
 #include "term/notation.h"
 
@@ -128,29 +130,16 @@ static void tell_callers(node_proc_t *proc)
 	node_reftab_clear(&proc->calls);
 }
 
-/* Messages that were in the mailbox when the process ended: calls hear the reason, as those being handled do. */
-static void tell_inbox(node_proc_t *proc)
+static node_leftover_t take_leftover(node_proc_t *proc)
 {
-	node_sig_t *sig = proc->inbox;
+	node_leftover_t left = {.heap = node_heap_take(proc),
+		.held = proc->held,
+		.inbox = proc->inbox,
+		.reason = proc->exit_reason};
+	proc->held = NULL;
 	proc->inbox = proc->inbox_last = NULL;
-	while (sig != NULL) {
-		node_sig_t *next = sig->next;
-		if (sig->kind == NODE_SIG_CALL || sig->kind == NODE_SIG_SYS)
-			node_proc_answer_take(proc->node, sig, DREAM_EDOWN, node_msg_ref(proc->exit_reason));
-		else
-			node_sig_free(sig);
-		sig = next;
-	}
-}
-
-static void drop_held(node_proc_t *proc)
-{
-	uint32_t pos = 0;
-	node_refent_t *held;
-	while ((held = node_reftab_next(proc->held, &pos)) != NULL)
-		while (held->aux-- > 0)
-			node_msg_unref((dream_msg_t *) (uintptr_t) held->key);
-	node_reftab_clear(&proc->held);
+	proc->exit_reason = NULL;
+	return left;
 }
 
 void node_proc_die(node_proc_t *proc)
@@ -163,24 +152,23 @@ void node_proc_die(node_proc_t *proc)
 	report(proc);
 	if (proc->ops->fini != NULL)
 		proc->ops->fini(proc);
-	drop_held(proc);
-	node_heap_fini(proc);
 	if (!NODE_PLANTED(NODE_PLANTED_LATE_NAME))
 		node_proc_drop_name(proc);
 	node_proctab_hide(proc);
 	node->hooks.drop_timers(proc); /* hidden first: from now on none is added */
 	proc->turns = id;              /* who the signals below are from */
-	node_sig_t *late = node_proctab_take_signals(proc, true);
+	node_gate_close(proc);
+	node_sig_t *queue = node_proctab_close_queue(proc);
 	tell_links(proc);
 	tell_watchers(proc);
 	if (NODE_PLANTED(NODE_PLANTED_LATE_NAME))
 		node_proc_drop_name(proc);
 	tell_callers(proc);
-	tell_inbox(proc);
-	node_handle_bounce_all(proc, late);
 	drop_monitors(proc);
+	node_leftover_t left = take_leftover(proc);
+	left.queue = queue;
+	node_reap_take(node, &left);
 	node_proc_extra_drop(proc);
-	node_msg_unref(proc->exit_reason);
 	proc->turns = id + ((uint64_t) 1 << 32);
 	if (proc->turns >> 32 == 0)
 		proc->turns = ((uint64_t) 1 << 32) | (uint32_t) id;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "proc/handle.h"
 
+#include "proc/gate.h"
+#include "proc/heap.h"
 #include "proc/planted.h"
 #include "proc/table.h"
 
@@ -8,7 +10,7 @@ void node_proc_drain(node_proc_t *proc)
 {
 	if (__atomic_load_n(&proc->outer, __ATOMIC_RELAXED) == NULL)
 		return;
-	node_sig_t *sig = node_proctab_take_signals(proc, false);
+	node_sig_t *sig = node_proctab_take_signals(proc);
 	while (sig != NULL) {
 		node_sig_t *next = sig->next;
 		if (NODE_PLANTED(NODE_PLANTED_EARLY_DOWN) && next != NULL && next->kind == NODE_SIG_DOWN) {
@@ -29,7 +31,9 @@ static void append(node_proc_t *proc, node_sig_t *sig)
 	else
 		proc->inbox = sig;
 	proc->inbox_last = sig;
-	__atomic_store_n(&proc->n_inbox, proc->n_inbox + 1, __ATOMIC_RELAXED);
+	node_gate_joined(proc, sig);
+	if (__atomic_load_n(&proc->flags, __ATOMIC_RELAXED) & NODE_PROC_HEAP_LIMIT)
+		node_heap_check(proc, 0);
 }
 
 /* ---- exits: the table X1 to X10 ---- */
@@ -45,6 +49,8 @@ static void on_exit_signal(node_proc_t *proc, node_sig_t *sig)
 	if (sig->flags & NODE_SIG_F_KILL) { /* X2 */
 		node_proc_set_exit_take(proc, node_msg_text("killed"));
 		node_sig_free(sig);
+	} else if (sig->flags & NODE_SIG_F_LIMIT) {
+		node_proc_set_exit_take(proc, node_sig_steal_msg(sig));
 	} else if (traps(proc)) {
 		append(proc, sig);
 	} else if (node_msg_is_text(sig->msg, "normal") && !self) { /* X1, X4; X8 is the exception */
@@ -196,6 +202,9 @@ void node_handle_take(node_proc_t *proc, node_sig_t *sig)
 {
 	/* A sender may have kept the slot's address while another process took the slot. */
 	if (sig->to.id != proc->id) {
+		if (sig->flags & NODE_SIG_F_COUNTED)
+			node_gate_leave(proc, sig);
+		sig->flags &= (uint8_t) ~NODE_SIG_F_COUNTED;
 		node_proc_bounce_take(proc->node, sig, "noproc");
 		return;
 	}
@@ -224,20 +233,14 @@ void node_handle_take(node_proc_t *proc, node_sig_t *sig)
 	case NODE_SIG_REPLY:
 		on_reply(proc, sig);
 		return;
+	case NODE_SIG_ROOM:
+		node_sig_free(sig); /* it ended the wait: that was all */
+		return;
 	case NODE_SIG_CANCEL:
 		on_cancel(proc, sig);
 		return;
 	default:
 		append(proc, sig);
 		return;
-	}
-}
-
-void node_handle_bounce_all(node_proc_t *proc, node_sig_t *sig)
-{
-	while (sig != NULL) {
-		node_sig_t *next = sig->next;
-		node_proc_bounce_take(proc->node, sig, "noproc");
-		sig = next;
 	}
 }

@@ -12,8 +12,5 @@ void node_handle_take(node_proc_t *proc, node_sig_t *sig);
 /** Handles a cancellation that had to wait in the inbox until its call was handled; consumes it. [process] */
 void node_handle_late_cancel_take(node_proc_t *proc, node_sig_t *sig);
 
-/** Answers everything that still waits in a dying process (SIG-9). @sigs oldest first. [sched] */
-void node_handle_bounce_all(node_proc_t *proc, node_sig_t *sigs);
-
 DREAM_END_DECLS
 #endif

@@ -34,9 +34,21 @@ static void push(node_proc_t *proc, block_t *block)
 	proc->heap = block;
 }
 
+bool node_heap_check(node_proc_t *proc, uint64_t more_bytes)
+{
+	if (proc->heap_bytes + proc->inbox_bytes + more_bytes <= node_proc_extra(proc)->max_heap_bytes)
+		return true;
+	if (!node_proc_exiting(proc))
+		node_proc_set_exit_take(proc, node_msg_printf("[\"limit\", \"memory\"]"));
+	return false;
+}
+
 void *node_heap_alloc(node_proc_t *proc, uint64_t size_bytes)
 {
 	if (size_bytes == 0 || size_bytes > SIZE_MAX_BYTES)
+		return NULL;
+	bool limited = (__atomic_load_n(&proc->flags, __ATOMIC_RELAXED) & NODE_PROC_HEAP_LIMIT) != 0;
+	if (limited && !node_heap_check(proc, size_bytes))
 		return NULL;
 	block_t *block = node_mem_zalloc(sizeof(*block) + size_bytes);
 	if (block == NULL)
@@ -118,14 +130,20 @@ void node_heap_keep_fence(node_proc_t *proc, void *fence)
 	node_heap_free(proc, fence);
 }
 
-void node_heap_fini(node_proc_t *proc)
+block_t *node_heap_take(node_proc_t *proc)
 {
-	block_t *block = proc->heap;
-	while (block != NULL) {
-		block_t *next = block->next;
-		node_mem_free(block);
-		block = next;
-	}
+	block_t *blocks = proc->heap;
 	proc->heap = NULL;
 	__atomic_store_n(&proc->heap_bytes, 0, __ATOMIC_RELAXED);
+	return blocks;
+}
+
+block_t *node_heap_free_some(block_t *blocks, uint32_t *budget)
+{
+	for (; blocks != NULL && *budget > 0; --*budget) {
+		block_t *next = blocks->next;
+		node_mem_free(blocks);
+		blocks = next;
+	}
+	return blocks;
 }

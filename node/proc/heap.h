@@ -6,7 +6,11 @@
 
 DREAM_BEGIN_DECLS
 
-/** A zeroed block, 16-byte aligned. NULL: out of memory, or size 0 or beyond 2^40. [process] */
+/** Of a process with NODE_PROC_HEAP_LIMIT: whether it may have @more_bytes. If not it is exiting, with ["limit", "memory"]: it
+ *  ends as soon as its code returns or blocks, since what that code holds must not be lost in the middle. [process] */
+bool node_heap_check(node_proc_t *proc, uint64_t more_bytes);
+
+/** A zeroed block, 16-byte aligned. NULL: out of memory or beyond the process's limit, or size 0 or beyond 2^40. [process] */
 void *node_heap_alloc(node_proc_t *proc, uint64_t size_bytes);
 /** Added bytes are zero; NULL: the old block stays. [process] */
 void *node_heap_resize(node_proc_t *proc, void *block, uint64_t size_bytes);
@@ -26,8 +30,10 @@ void node_heap_release_fence(node_proc_t *proc, void *fence);
 /** Frees @fence alone. [process] */
 void node_heap_keep_fence(node_proc_t *proc, void *fence);
 
-/** Frees everything. [sched] */
-void node_heap_fini(node_proc_t *proc);
+/** Takes all blocks from a process that ends; free them with the next. [sched] */
+struct node_heap_block *node_heap_take(node_proc_t *proc);
+/** Frees as many as *@budget says and counts it down; returns the rest. [any] */
+struct node_heap_block *node_heap_free_some(struct node_heap_block *blocks, uint32_t *budget);
 
 DREAM_END_DECLS
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proc/gate.h"
 #include "proc/table.h"
 
 static int send_plain(node_proc_t *proc, uint8_t kind, dream_pid_t to, uint64_t ref, void *data)
@@ -88,8 +89,8 @@ static void flush_down(node_proc_t *proc, uint64_t ref)
 		node_sig_t *sig = *at;
 		if (sig->kind == NODE_SIG_DOWN && sig->ref == ref) {
 			*at = sig->next;
+			node_gate_left(proc, sig);
 			node_sig_free(sig);
-			__atomic_store_n(&proc->n_inbox, proc->n_inbox - 1, __ATOMIC_RELAXED);
 			continue;
 		}
 		last = sig;
@@ -134,9 +135,9 @@ dream_msg_t *node_proc_flush_exit(node_proc_t *proc, dream_pid_t peer)
 		node_sig_t *sig = *at;
 		if (sig->kind == NODE_SIG_EXIT && dream_pid_equal(sig->from, peer)) {
 			*at = sig->next;
+			node_gate_left(proc, sig);
 			node_msg_unref(reason);
 			reason = node_sig_steal_msg(sig);
-			__atomic_store_n(&proc->n_inbox, proc->n_inbox - 1, __ATOMIC_RELAXED);
 			continue;
 		}
 		last = sig;

@@ -2,12 +2,14 @@
 /* Spawning, sending and receiving. What signals do to a process is in handle.c, its end in exit.c. */
 #include "proc/proc.h"
 
+#include <glib.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "proc/gate.h"
 #include "proc/handle.h"
 #include "proc/names.h"
 #include "proc/table.h"
@@ -50,6 +52,7 @@ void node_proc_extra_drop(node_proc_t *proc)
 	node_reftab_clear(&extra->watchers);
 	node_reftab_clear(&extra->requests);
 	node_msg_unref(extra->last_reason);
+	node_sig_free(extra->sending);
 	node_mem_free(extra);
 	proc->extra = NULL;
 }
@@ -99,12 +102,30 @@ static int take_name(node_t *node, node_proc_t *proc, const char *name, dream_pi
 	return r;
 }
 
-static int take_stack_class(node_proc_t *proc, uint32_t stack_class)
+static bool has_gate(const node_limits_t *limits)
 {
-	node_proc_extra_t *extra = stack_class != 0 ? node_proc_extra_make(proc) : NULL;
-	if (extra != NULL)
-		extra->stack_class = stack_class;
-	return extra != NULL || stack_class == 0 ? DREAM_OK : DREAM_ENOMEM;
+	return limits != NULL && (limits->max_mailbox_msgs != 0 || limits->max_mailbox_bytes != 0);
+}
+
+static uint32_t limit_flags(const node_limits_t *limits)
+{
+	if (limits == NULL)
+		return 0;
+	return (limits->stack_class != 0 ? NODE_PROC_STACK_SIZE : 0) |
+	       (limits->max_heap_bytes != 0 ? NODE_PROC_HEAP_LIMIT : 0) |
+	       (has_gate(limits) ? NODE_PROC_GATED : 0);
+}
+
+static int take_limits(node_proc_t *proc, const node_limits_t *limits)
+{
+	if (limit_flags(limits) == 0)
+		return DREAM_OK;
+	node_proc_extra_t *extra = node_proc_extra_make(proc);
+	if (extra == NULL)
+		return DREAM_ENOMEM;
+	extra->stack_class = limits->stack_class;
+	extra->max_heap_bytes = limits->max_heap_bytes;
+	return has_gate(limits) ? node_gate_set(proc, limits) : DREAM_OK;
 }
 
 /* The slot was never published, so nobody else can have seen it. */
@@ -138,7 +159,7 @@ int node_proc_spawn(node_t *node, const node_spawn_t *how, dream_pid_t *ret_pid)
 		entry->aux = NODE_PROC_START_CALL;
 	}
 	if (r == DREAM_OK)
-		r = take_stack_class(proc, how->stack_class);
+		r = take_limits(proc, how->limits);
 	if (r == DREAM_OK)
 		r = take_name(node, proc, how->name, pid);
 	if (r == DREAM_OK && how->parent != NULL)
@@ -154,8 +175,7 @@ int node_proc_spawn(node_t *node, const node_spawn_t *how, dream_pid_t *ret_pid)
 	__atomic_store_n(&proc->app, how->app != NULL || how->parent == NULL ? how->app : how->parent->app,
 		__ATOMIC_RELAXED);
 	uint32_t flags = how->flags | (how->start != NULL ? NODE_PROC_STARTING : 0) |
-			 (how->parent != NULL && how->link ? NODE_PROC_CHILD : 0) |
-			 (how->stack_class != 0 ? NODE_PROC_STACK_SIZE : 0);
+			 (how->parent != NULL && how->link ? NODE_PROC_CHILD : 0) | limit_flags(how->limits);
 	__atomic_store_n(&proc->flags, flags, __ATOMIC_RELAXED);
 	if (how->priority != DREAM_PRIORITY_NORMAL)
 		(void) node->hooks.set_priority(proc, how->priority);
@@ -192,17 +212,64 @@ static bool give_sleeper(node_t *node, node_proc_t *proc, node_sig_t *sig)
 	return true;
 }
 
+static int push_take(node_t *node, node_proc_t *proc, node_sig_t *sig)
+{
+	if (proc != NULL && (give_sleeper(node, proc, sig) || node_proctab_push(proc, sig)))
+		return DREAM_OK;
+	if (sig->flags & NODE_SIG_F_COUNTED)
+		node_gate_leave(proc, sig);
+	sig->flags &= (uint8_t) ~NODE_SIG_F_COUNTED;
+	node_proc_bounce_take(node, sig, "noproc");
+	return DREAM_ENOPROC;
+}
+
+static int refuse_take(node_t *node, node_proc_t *proc, node_sig_t *sig)
+{
+	node_gate_count_refused(proc);
+	node_proc_bounce_take(node, sig, "busy");
+	return DREAM_EBUSY;
+}
+
+/* The signal is noted in the process, which may be ended here. */
+static int wait_outside(node_proc_t *me, node_proc_t *proc, node_sig_t *sig, int64_t deadline_ns)
+{
+	node_proc_extra_t *extra = node_proc_extra_make(me);
+	if (extra == NULL)
+		return DREAM_EBUSY;
+	int r = DREAM_EBUSY;
+	extra->sending = sig;
+	while (r == DREAM_EBUSY && node_gate_wait(me, proc, sig, deadline_ns) == DREAM_OK)
+		r = node_proctab_find(me->node, sig->to.id) == proc ? node_gate_enter(proc, sig) : DREAM_OK;
+	extra->sending = NULL;
+	return r;
+}
+
 int node_proc_deliver_take(node_t *node, node_sig_t *sig)
 {
 	if (sig->to.node != 0)
 		return node->hooks.send_remote_take(node, sig);
 	node_proc_t *proc = sig->to.creation == node->creation ? node_proctab_find(node, sig->to.id) : NULL;
-	if (proc != NULL && give_sleeper(node, proc, sig))
-		return DREAM_OK;
-	if (proc != NULL && node_proctab_push(proc, sig))
-		return DREAM_OK;
-	node_proc_bounce_take(node, sig, "noproc");
-	return DREAM_ENOPROC;
+	if (proc != NULL && node_gate_guards(proc, sig)) {
+		int r = node_gate_enter(proc, sig);
+		if (r != DREAM_OK)
+			return r < 0 ? refuse_take(node, proc, sig) : DREAM_OK;
+	}
+	return push_take(node, proc, sig);
+}
+
+int node_proc_send_take(node_proc_t *me, node_sig_t *sig, int64_t deadline_ns)
+{
+	node_t *node = me->node;
+	bool here = sig->to.node == 0 && sig->to.creation == node->creation;
+	node_proc_t *proc = here ? node_proctab_find(node, sig->to.id) : NULL;
+	if (proc == NULL || !node_gate_guards(proc, sig))
+		return node_proc_deliver_take(node, sig);
+	int r = node_gate_enter(proc, sig);
+	if (r == DREAM_EBUSY && proc != me)
+		r = wait_outside(me, proc, sig, MIN(deadline_ns, node_gate_deadline(proc)));
+	if (r == DREAM_OK)
+		return push_take(node, proc, sig);
+	return r < 0 ? refuse_take(node, proc, sig) : DREAM_OK;
 }
 
 node_proc_t *node_proc_claim(node_t *node, node_sig_t *sig)
@@ -242,7 +309,9 @@ void node_proc_bounce_take(node_t *node, node_sig_t *sig, const char *reason)
 		if (sig->kind == NODE_SIG_CALL)
 			node_mem_free(sig->data); /* a name; of SYS it is lent */
 		sig->data = NULL;
-		sig->code = strcmp(reason, "noconnection") == 0 ? DREAM_ENOCONNECTION : DREAM_ENOPROC;
+		sig->code = strcmp(reason, "noconnection") == 0 ? DREAM_ENOCONNECTION
+			    : strcmp(reason, "busy") == 0       ? DREAM_EBUSY
+								: DREAM_ENOPROC;
 		turn_round(node, sig, NODE_SIG_REPLY, node_msg_text(reason));
 		return;
 	case NODE_SIG_MONITOR:
@@ -268,7 +337,7 @@ static node_sig_t *pop_inbox(node_proc_t *proc)
 	proc->inbox = sig->next;
 	if (proc->inbox == NULL)
 		proc->inbox_last = NULL;
-	__atomic_store_n(&proc->n_inbox, proc->n_inbox - 1, __ATOMIC_RELAXED);
+	node_gate_left(proc, sig);
 	return sig;
 }
 

@@ -31,6 +31,8 @@ typedef struct node_proc node_proc_t;
 #define NODE_PROC_CHILD 128u      /* was linked to its parent at its start, whose exit it obeys (GS-17) */
 #define NODE_PROC_MOVABLE 256u    /* blocked so that nobody else has an address on its stack (sched/stow.c) */
 #define NODE_PROC_STACK_SIZE 512u /* extra->stack_class counts */
+#define NODE_PROC_GATED 1024u     /* its mailbox has limits (gate.h) */
+#define NODE_PROC_HEAP_LIMIT 2048u /* extra->max_heap_bytes counts */
 
 /* The priority of a process: in its flags DREAM_PRIORITY_*, of which 0 is normal; as a level from 0, the most urgent, to 3. */
 #define NODE_PROC_LEVELS 4u
@@ -70,8 +72,10 @@ typedef struct node_proc_extra {
 	node_reftab_t *watchers; /* ref -> pid that watches us; data: name */
 	node_reftab_t *requests; /* ref -> requests whose answers go to the inbox */
 	dream_msg_t *last_reason;
-	char *name;           /* registered, or NULL; also in node->names */
-	uint32_t stack_class; /* of sched, with NODE_PROC_STACK_SIZE */
+	char *name;              /* registered, or NULL; also in node->names */
+	uint32_t stack_class;    /* of sched, with NODE_PROC_STACK_SIZE */
+	uint64_t max_heap_bytes; /* with NODE_PROC_HEAP_LIMIT */
+	node_sig_t *sending;     /* what it waits to send: goes with it if it is ended there */
 } node_proc_extra_t;
 
 extern const node_proc_extra_t node_proc_extra_none;
@@ -83,6 +87,7 @@ struct node_proc {
 	uint32_t flags;     /* relaxed atomic */
 	node_proc_t *next;  /* in a run queue or the free list */
 	node_t *node;
+	struct node_gate *gate; /* atomic: limits of the mailbox, with NODE_PROC_GATED; stays with the slot */
 	/* below: touched only by the scheduler that runs it */
 	const node_proc_ops_t *ops;
 	void *self;        /* of ops */
@@ -104,10 +109,21 @@ struct node_proc {
 	const char *label;    /* what it is, "counter": the kind's name or a static text; never freed */
 	/* relaxed atomics, for inspection */
 	uint64_t heap_bytes;
-	uint64_t turns; /* messages handled */
+	uint64_t inbox_bytes; /* sizes of the messages in the inbox */
+	uint64_t turns;       /* messages handled */
 	uint32_t n_inbox;
 	uint32_t last_sched;
 };
+
+/* What a process may take; 0 is no limit. */
+typedef struct node_limits {
+	uint64_t max_heap_bytes;
+	uint64_t max_mailbox_msgs;
+	uint64_t max_mailbox_bytes;
+	uint32_t when_full;   /* DREAM_FULL_* */
+	uint32_t suspend_ms;  /* 0: the default */
+	uint32_t stack_class; /* of node_stack_class(); 0: the default */
+} node_limits_t;
 
 /* ---- the table ---- */
 
@@ -122,6 +138,11 @@ void node_proctab_close(node_t *node);
 
 /** The live process with this id, or NULL. The pointer stays readable for ever; what it says may change. [any] */
 node_proc_t *node_proctab_find(node_t *node, uint64_t id);
+/** What a module's process may take if nobody says otherwise; for who starts it. [boot] */
+void node_proctab_set_defaults(node_t *node, const node_limits_t *limits);
+/** [any] */
+const node_limits_t *node_proctab_defaults(const node_t *node);
+
 /** How many there are. [any] */
 uint32_t node_proctab_count(node_t *node);
 /** Iterates over live processes by slot: start with *pos 0; NULL at the end. A process may end meanwhile. [any] */
@@ -166,9 +187,9 @@ typedef struct node_spawn {
 	uint64_t monitor_ref; /* 0: no monitor for the parent */
 	node_sig_t *
 		start; /* an open call that init answers, or the process's end (GS-4); taken on success; may be NULL */
-	uint32_t flags;       /* NODE_PROC_SYSTEM */
-	int32_t priority;     /* DREAM_PRIORITY_* */
-	uint32_t stack_class; /* of node_stack_class(); 0: the default */
+	uint32_t flags;              /* NODE_PROC_SYSTEM */
+	int32_t priority;            /* DREAM_PRIORITY_* */
+	const node_limits_t *limits; /* NULL: none */
 } node_spawn_t;
 
 /** Makes a process and lets it run. Links and monitors are in place before its first instruction (SPN-1).
@@ -227,8 +248,14 @@ static inline const dream_msg_t *node_proc_reason_borrow(const node_proc_t *proc
 /* ---- signals ---- */
 
 /** Delivers a signal to sig->to, here or on another node. Consumed on every path; to a dead process it is answered as SIG-9 says.
- *  Errors    DREAM_ENOPROC  the process is gone (already dealt with), DREAM_ENOCONNECTION. [any] */
+ *  Errors    DREAM_ENOPROC  the process is gone (already dealt with), DREAM_ENOCONNECTION, DREAM_EBUSY  its mailbox is full
+ *            (already dealt with). [any] */
 int node_proc_deliver_take(node_t *node, node_sig_t *sig);
+
+/** As node_proc_deliver_take(), for what @me sends: if the mailbox is full and its policy is that senders wait, @me waits,
+ *  until @deadline_ns at most and as long as it may be suspended.
+ *  Errors    also DREAM_EBUSY: not let in; a call is answered so. [process] */
+int node_proc_send_take(node_proc_t *me, node_sig_t *sig, int64_t deadline_ns);
 
 /** Answers a signal that cannot be delivered: "noproc" for links, monitors, calls; frees the rest. [any] */
 void node_proc_bounce_take(node_t *node, node_sig_t *sig, const char *reason);

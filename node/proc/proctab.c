@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "base/clock.h"
+#include "proc/gate.h"
 #include "proc/names.h"
 #include "proc/table.h"
 
@@ -26,6 +27,8 @@ struct node_proctab {
 	node_proc_t *free_list;
 	uint64_t next_ref; /* atomic: blocks of references not yet given out */
 	dream_msg_t *null;
+	node_limits_t defaults;
+	bool closing;
 	node_proc_t **chunks;
 };
 
@@ -50,29 +53,38 @@ int node_proctab_open(node_t *node, uint32_t max_procs)
 	return node_names_open(node);
 }
 
+static node_proc_t *slot_at(const node_proctab_t *tab, uint32_t index)
+{
+	return &tab->chunks[index >> CHUNK_BITS][index & (CHUNK_SLOTS - 1)];
+}
+
+static void free_chunk(node_proctab_t *tab, uint32_t chunk)
+{
+	uint32_t first = chunk * CHUNK_SLOTS;
+	for (uint32_t i = first; i < first + CHUNK_SLOTS && i < tab->n_slots; i++)
+		node_gate_free(slot_at(tab, i)->gate);
+	munmap(tab->chunks[chunk], CHUNK_BYTES);
+}
+
 void node_proctab_close(node_t *node)
 {
 	node_proctab_t *tab = node->procs;
 	if (tab == NULL)
 		return;
+	tab->closing = true;
 	uint32_t pos = 0;
 	node_proc_t *proc;
 	while ((proc = node_proctab_next(node, &pos)) != NULL)
 		node_proc_die(proc);
 	node_ctx_borrow()->ref_node = NULL; /* a later node at this address has its own references */
 	for (uint32_t i = 0; i * CHUNK_SLOTS < tab->n_room; i++)
-		munmap(tab->chunks[i], CHUNK_BYTES);
+		free_chunk(tab, i);
 	g_free(tab->chunks);
 	node_msg_unref(tab->null);
 	pthread_mutex_destroy(&tab->lock);
 	g_free(tab);
 	node->procs = NULL;
 	node_names_close(node);
-}
-
-static node_proc_t *slot_at(const node_proctab_t *tab, uint32_t index)
-{
-	return &tab->chunks[index >> CHUNK_BITS][index & (CHUNK_SLOTS - 1)];
 }
 
 /* From the system itself: the allocator would round a chunk up by a quarter and write zeroes to all of it. */
@@ -149,6 +161,7 @@ static void reset(node_proc_t *proc)
 {
 	__atomic_store_n(&proc->flags, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->n_inbox, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&proc->inbox_bytes, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->label, NULL, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->ops, NULL, __ATOMIC_RELAXED);
 	proc->self = NULL;
@@ -202,6 +215,16 @@ node_proc_t *node_proctab_next(node_t *node, uint32_t *pos)
 	return NULL;
 }
 
+void node_proctab_set_defaults(node_t *node, const node_limits_t *limits)
+{
+	node->procs->defaults = *limits;
+}
+
+const node_limits_t *node_proctab_defaults(const node_t *node)
+{
+	return &node->procs->defaults;
+}
+
 dream_msg_t *node_proctab_null_ref(const node_t *node)
 {
 	return node_msg_ref(node->procs->null);
@@ -245,10 +268,9 @@ bool node_proctab_push(node_proc_t *proc, node_sig_t *sig)
 	return true;
 }
 
-node_sig_t *node_proctab_take_signals(node_proc_t *proc, bool close)
+node_sig_t *node_proctab_take_signals(node_proc_t *proc)
 {
-	node_sig_t *sig =
-		__atomic_exchange_n(&proc->outer, close ? NODE_PROC_CLOSED : NULL, __ATOMIC_ACQ_REL);
+	node_sig_t *sig = __atomic_exchange_n(&proc->outer, NULL, __ATOMIC_ACQ_REL);
 	node_sig_t *oldest = NULL;
 	while (sig != NULL && sig != NODE_PROC_CLOSED && sig != ASLEEP) {
 		node_sig_t *next = sig->next;
@@ -257,6 +279,17 @@ node_sig_t *node_proctab_take_signals(node_proc_t *proc, bool close)
 		sig = next;
 	}
 	return oldest;
+}
+
+node_sig_t *node_proctab_close_queue(node_proc_t *proc)
+{
+	node_sig_t *sig = __atomic_exchange_n(&proc->outer, NODE_PROC_CLOSED, __ATOMIC_ACQ_REL);
+	return sig == ASLEEP || sig == NODE_PROC_CLOSED ? NULL : sig;
+}
+
+bool node_proctab_is_closing(const node_t *node)
+{
+	return node->procs->closing;
 }
 
 #define REF_BLOCK 4096u

@@ -21,10 +21,13 @@ DREAM_BEGIN_DECLS
 #define NODE_SIG_UNLINK_ACK 12u /* ref: the same id */
 #define NODE_SIG_MONITOR 13u    /* ref; data as in DOWN */
 #define NODE_SIG_DEMONITOR 14u  /* ref */
+#define NODE_SIG_ROOM 15u       /* there may be room in a mailbox that its receiver waits for (gate.h) */
 
-#define NODE_SIG_F_LINK 1u   /* the EXIT of a linked process, not of exit_signal() */
-#define NODE_SIG_F_INLINE 2u /* lies in the envelope of its msg: freed with it */
-#define NODE_SIG_F_KILL 4u   /* the untrappable kill of exit_signal() (X2) */
+#define NODE_SIG_F_LINK 1u    /* the EXIT of a linked process, not of exit_signal() */
+#define NODE_SIG_F_INLINE 2u  /* lies in the envelope of its msg: freed with it */
+#define NODE_SIG_F_KILL 4u    /* the untrappable kill of exit_signal() (X2) */
+#define NODE_SIG_F_COUNTED 8u /* let in by the gate of its receiver */
+#define NODE_SIG_F_LIMIT 16u  /* the node's own kill for a limit: untrappable, the reason is msg */
 
 typedef struct node_sig {
 	struct node_sig *next;

@@ -31,8 +31,14 @@ void node_proc_extra_drop(node_proc_t *proc);
 /** Adds to the outer queue and wakes the process. False: the queue is closed, @sig is still the caller's. [any] */
 bool node_proctab_push(node_proc_t *proc, node_sig_t *sig);
 
-/** The outer queue, oldest first; it is empty afterwards, or closed. [process], [sched] */
-node_sig_t *node_proctab_take_signals(node_proc_t *proc, bool close);
+/** The outer queue, oldest first; it is empty afterwards. [process] */
+node_sig_t *node_proctab_take_signals(node_proc_t *proc);
+
+/** Closes the queue for ever; what was in it, newest first. [sched] */
+node_sig_t *node_proctab_close_queue(node_proc_t *proc);
+
+/** The table is being closed: nothing may be spawned. [sched] */
+bool node_proctab_is_closing(const node_t *node);
 
 DREAM_END_DECLS
 #endif

@@ -81,7 +81,9 @@ class PlainNode
 		how.ops = &body_ops;
 		how.self = new Body(std::move(body));
 		how.label = "lambda";
-		how.stack_class = stack_class;
+		node_limits_t limits = {};
+		limits.stack_class = stack_class;
+		how.limits = &limits;
 		EXPECT_EQ(node_proc_spawn(&node, &how, &pid), DREAM_OK);
 		return pid;
 	}

@@ -69,6 +69,7 @@ dream_pid_t TestNode::spawn(Body body, const Spawn &how)
 	spawn.link = how.link;
 	spawn.monitor_ref = how.monitor_ref;
 	spawn.flags = how.flags;
+	spawn.limits = how.limits;
 	int r = node_proc_spawn(&node_, &spawn, &pid);
 	if (r < 0)
 		delete mine;

@@ -33,6 +33,7 @@ struct Spawn {
 	uint64_t monitor_ref = 0;
 	uint32_t flags = 0;
 	int *result = nullptr; // instead of expecting success
+	const node_limits_t *limits = nullptr;
 };
 
 class TestNode

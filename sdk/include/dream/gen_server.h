@@ -157,6 +157,7 @@ static inline void dream_next_reason(const dream_msg_t *reason)
  *  @ret_reply yours
  *  Errors    DREAM_ENOPROC, DREAM_EDOWN (for whatever reason, normal included: GS-7), DREAM_ETIMEDOUT,
  *            DREAM_EREQUEST, DREAM_ESELF, DREAM_ENOCONNECTION; dream_reason_borrow() has the term
+ *            DREAM_EBUSY  its mailbox is full (dream/limits.h)
  */
 static inline int dream_call_raw(
 	dream_dest_t to, dream_msg_t *request, int64_t timeout_ms, dream_msg_t **ret_reply)
@@ -172,7 +173,8 @@ static inline int dream_call(dream_dest_t to, const char *tag, const dream_type_
 	return dream_host->call_typed(&to, tag, req_type, req, reply_type, ret_reply, timeout_ms);
 }
 
-/** Sends a cast; always DREAM_OK for a local destination, there or not (GS-10). @msg taken. */
+/** Sends a cast; DREAM_OK for a local destination, there or not (GS-10). @msg taken.
+ *  Errors    DREAM_EBUSY  its mailbox is full, and its limits refuse; DREAM_ENOCONNECTION */
 static inline int dream_cast_take(dream_dest_t to, dream_msg_t *msg)
 {
 	return dream_host->cast_take(&to, msg);
@@ -195,12 +197,14 @@ typedef struct dream_start {
 	const dream_msg_t *args; /* lent; NULL for null */
 	const char *name;        /* registered before init runs (GS-1); NULL for none */
 	int64_t timeout_ms;      /* for init; 0 for none. The process is killed when it passes (GS-5) */
+	dream_limits_t limits;   /* zero: the node's defaults */
 } dream_start_t;
 
 /** Starts a server and waits for its init. On failure the process is dead and its name free (GS-4).
  *  @ret_pid  may be NULL
  *  Returns   DREAM_OK, or DREAM_IGNORE with *ret_pid untouched
- *  Errors    DREAM_EINIT, DREAM_EALREADY (the name is taken), DREAM_ENOENT, DREAM_ETIMEDOUT, DREAM_ELIMIT
+ *  Errors    DREAM_EINIT, DREAM_EALREADY (the name is taken), DREAM_ENOENT, DREAM_ETIMEDOUT, DREAM_ELIMIT,
+ *            DREAM_EINVAL (limits outside their ranges)
  */
 static inline int dream_start(const dream_start_t *how, dream_pid_t *ret_pid)
 {

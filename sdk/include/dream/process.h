@@ -7,6 +7,7 @@
 #define DREAM_PROCESS_H
 #include <stdarg.h>
 #include <stdio.h>
+#include <dream/limits.h>
 #include <dream/msg.h>
 
 DREAM_BEGIN_DECLS
@@ -68,6 +69,7 @@ typedef struct dream_spawn {
 	const char *name;        /* register under this name first; NULL for none */
 	int32_t priority;        /* DREAM_PRIORITY_* */
 	uint32_t reserved;
+	dream_limits_t limits; /* zero: the node's defaults */
 } dream_spawn_t;
 
 /** Starts a process; it runs the module's current version.
@@ -75,6 +77,7 @@ typedef struct dream_spawn {
  *  @ret_monitor  set with DREAM_SPAWN_MONITOR; may be NULL otherwise
  *  Errors    DREAM_ENOENT  no such module or kind
  *            DREAM_EEXIST  the name is taken
+ *            DREAM_EINVAL  limits outside their ranges; dream_reason_borrow() says which
  *            DREAM_ELIMIT  the process table is full
  *            DREAM_EINVAL  no such priority
  *            DREAM_ENOMEM
@@ -122,11 +125,12 @@ static inline int32_t dream_set_priority(int32_t priority)
 
 /* ---- messages ---- */
 
-/** Sends a message; never blocks. A destination that is gone swallows it (SIG-5).
+/** Sends a message. A destination that is gone swallows it (SIG-5). Blocks only if the destination's mailbox is full and its
+ *  limits say so (DREAM_FULL_SUSPEND).
  *  @msg      taken on every path
  *  Errors    DREAM_ENOENT  a name of this node that nobody has
  *            DREAM_ENOCONNECTION  a node that is not connected
- *            DREAM_EBUSY   the connection's queue is full
+ *            DREAM_EBUSY   the connection's queue is full, or the destination's mailbox, if its limits refuse
  */
 static inline int dream_send_take(dream_dest_t to, dream_msg_t *msg)
 {
@@ -144,7 +148,8 @@ static inline int dream_send(dream_dest_t to, const char *tag, const dream_type_
 
 /** Takes the oldest message that @match accepts; the others keep their places (RCV-1).
  *  @match    returns non-zero to accept; runs on each waiting message once and may only look at it; NULL accepts all
- *  @timeout_ms  0 looks without waiting; DREAM_INFINITY
+ *  @timeout_ms  0 looks without waiting; DREAM_INFINITY. Who waits for long has its stack moved away and back: nobody
+ *            else may use an address on it meanwhile
  *  @ret_msg  yours
  *  Errors    DREAM_ETIMEDOUT  none came in time; the mailbox is unchanged
  *  Exit signals and DOWNs come as ["EXIT", pid, reason] and ["DOWN", ref, "process", pid or name, reason].
@@ -243,7 +248,8 @@ static inline int64_t dream_now_ns(void)
 /* ---- memory ---- */
 
 /** A zeroed block, aligned to 16, that belongs to the caller's process and is freed with it.
- *  Returns   NULL: out of memory, or size 0 */
+ *  Returns   NULL: out of memory, or size 0, or beyond the process's max_heap_bytes: then it ends with ["limit", "memory"]
+ *            as soon as its code returns or waits */
 static inline void *dream_alloc(uint64_t size_bytes)
 {
 	return dream_host->alloc(size_bytes);

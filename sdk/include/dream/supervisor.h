@@ -21,11 +21,12 @@ typedef struct dream_child {
 	uint32_t struct_size;
 	uint32_t restart;
 	int64_t shutdown_ms;
-	const char *id;     /* unique in its supervisor; NULL: the kind's name */
-	const char *module; /* NULL: the supervisor's module */
-	const char *kind;   /* a gen_server, supervisor or process of it */
-	const char *name;   /* registered name, or NULL */
-	const char *args;   /* CBOR diagnostic notation; NULL for null */
+	const char *id;        /* unique in its supervisor; NULL: the kind's name */
+	const char *module;    /* NULL: the supervisor's module */
+	const char *kind;      /* a gen_server, supervisor or process of it */
+	const char *name;      /* registered name, or NULL */
+	const char *args;      /* CBOR diagnostic notation; NULL for null */
+	dream_limits_t limits; /* zero: the node's defaults */
 } dream_child_t;
 
 /* dream_supervisor_ops_t.strategy (SUP-7) */
