@@ -15,6 +15,7 @@
 #include "console/outlet.h"
 #include "dist/dist.h"
 #include "sched/sched.h"
+#include "term/notation.h"
 
 #define TASK_IDLE 0u
 #define TASK_RUNNING 1u
@@ -190,6 +191,14 @@ static int run_task(node_proc_t *proc)
 static void fini_task(node_proc_t *proc)
 {
 	task_t *task = proc->self;
+	if (task->work.code == 0) {
+		GString *why = g_string_new(NULL);
+		if (proc->exit_reason != NULL)
+			node_notation_print(why, proc->exit_reason->data, proc->exit_reason->size_bytes, 400);
+		node_diag_set(&task->work, DREAM_EDOWN, "a process of the node ended: %s; the log tells more",
+			why->str);
+		g_string_free(why, TRUE);
+	}
 	end_task(task, DREAM_EDOWN);
 }
 
@@ -343,7 +352,8 @@ static int open_procs(node_boot_t *boot, node_diag_t *diag)
 	const node_config_t *config = boot->options.config;
 	node_sched_options_t sched = {
 		.n_threads = config->n_schedulers != 0 ? config->n_schedulers : count_cpus(),
-		.stack_bytes = (size_t) config->stack_kib << 10};
+		.stack_bytes = (size_t) config->stack_kib << 10,
+		.crash_dir = config->crash_dir};
 	int r = node_proctab_open(&boot->node, config->max_processes);
 	if (r == DREAM_OK) {
 		node_limits_t limits = {.max_heap_bytes = (uint64_t) config->max_heap_kib << 10,

@@ -112,6 +112,10 @@ static int set_cache_dir(const entry_t *e)
 {
 	return set_path(e, &e->config->cache_dir);
 }
+static int set_crash_dir(const entry_t *e)
+{
+	return set_path(e, &e->config->crash_dir);
+}
 
 static int set_module_path(const entry_t *e)
 {
@@ -272,10 +276,11 @@ static int add_env(const entry_t *e)
 static const option_t node_keys[] = {{"name", set_name}, {"listen", set_listen}, {"authority", set_authority},
 	{"certificate", set_certificate}, {"key", set_key}, {"module_path", set_module_path},
 	{"applications", set_applications}, {"schedulers", set_schedulers}, {"log_level", set_log_level},
-	{"cache_dir", set_cache_dir}, {"max_processes", set_max_processes}, {"stack_kib", set_stack},
-	{"shutdown_timeout_s", set_shutdown}, {"connect", set_connect}, {"max_heap_kib", set_max_heap},
-	{"max_mailbox", set_max_mailbox}, {"max_mailbox_kib", set_max_mailbox_kib},
-	{"mailbox_full", set_mailbox_full}, {"suspend_ms", set_suspend}};
+	{"cache_dir", set_cache_dir}, {"crash_dir", set_crash_dir}, {"max_processes", set_max_processes},
+	{"stack_kib", set_stack}, {"shutdown_timeout_s", set_shutdown}, {"connect", set_connect},
+	{"max_heap_kib", set_max_heap}, {"max_mailbox", set_max_mailbox},
+	{"max_mailbox_kib", set_max_mailbox_kib}, {"mailbox_full", set_mailbox_full},
+	{"suspend_ms", set_suspend}};
 static const option_t app_keys[] = {{"file", set_file}, {"type", set_type}};
 
 const char *node_config_node_key(size_t index)
@@ -506,7 +511,7 @@ void node_config_free(node_config_t *config)
 	g_ptr_array_unref(config->envs);
 	g_ptr_array_unref(config->connect);
 	char *texts[] = {config->path, config->name, config->listen_host, config->authority,
-		config->certificate, config->key, config->cache_dir};
+		config->certificate, config->key, config->cache_dir, config->crash_dir};
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
 	g_free(config);

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "boot.h"
+#include "sched/fault.h"
 
 #define VERSION "0.1.0"
 
@@ -302,6 +303,7 @@ static void close_within_limits(daemon_t *d)
 {
 	signal(SIGALRM, on_alarm);
 	alarm(d->config->shutdown_timeout_s);
+	node_ctx_borrow()->node = NULL;
 	node_boot_close(d->boot);
 	alarm(0);
 }
@@ -313,9 +315,12 @@ static int run(const arguments_t *arguments, node_config_t *config)
 	node_diag_t diag = {0, ""};
 	if (d.signal_fd < 0)
 		return fail(EXIT_INTERNAL, "signalfd: %s", strerror(errno));
+	node_fault_install(NULL);
 	int r = node_boot_open(&options, &d.boot, &diag);
 	if (r < 0)
 		return fail(exit_code_of(r), "%s", diag.text);
+	node_ctx_borrow()->node =
+		node_boot_node_borrow(d.boot); /* a fault in this thread is told of that node */
 	if (node_boot_begin(d.boot, NODE_BOOT_START) < 0)
 		begin_stop(&d, EXIT_START, "no process for the start");
 	wait_for_end(&d);

@@ -492,6 +492,7 @@ GArray *node_app_list(node_t *node)
 		node_app_info_t info = {.state = app->state,
 			.type = app->type,
 			.started_ns = app->started_ns,
+			.n_crashes = node_code_crashes(app->gen),
 			.n_procs = count_members(node, app)};
 		g_strlcpy(info.name, app->name, sizeof(info.name));
 		g_strlcpy(info.vsn, app->gen->vsn, sizeof(info.vsn));

@@ -30,6 +30,7 @@ typedef struct node_app_info {
 	dream_pid_t root;   /* top supervisor, while running */
 	uint32_t n_procs;   /* members */
 	int64_t started_ns; /* node_clock_now() */
+	uint64_t n_crashes; /* faults in its code since that was loaded; above 0 the code is tainted */
 } node_app_info_t;
 
 /** Makes the controller's tables and its process. Errors DREAM_ENOMEM. [boot] */

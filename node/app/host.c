@@ -14,14 +14,17 @@
 #include "otp/start.h"
 #include "otp/state.h"
 #include "proc/heap.h"
+#include "sched/fault.h"
 #include "sched/sched.h"
 #include "term/codec.h"
 #include "term/notation.h"
 
 static node_proc_t *me(void)
 {
+	const node_ctx_t *ctx = node_ctx_borrow();
 	node_ctx_assert(NODE_CTX_PROCESS);
-	return node_ctx_borrow()->proc;
+	node_fault_check_stack(ctx);
+	return ctx->proc;
 }
 
 /* For what a process could do for ever without waiting: others must have a turn. */
@@ -30,6 +33,7 @@ static node_proc_t *me_charged(void)
 	node_ctx_assert(NODE_CTX_PROCESS);
 	node_ctx_t *ctx = node_ctx_borrow();
 	node_proc_t *proc = ctx->proc;
+	node_fault_check_stack(ctx);
 	node_sched_charge(proc, ctx);
 	return proc;
 }

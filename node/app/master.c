@@ -214,8 +214,10 @@ static int run_start(node_proc_t *proc, master_t *master)
 
 static void config_changed(node_proc_t *proc, master_t *master, node_sig_t *sig)
 {
+	proc->current = sig; /* answered also if the callback does not come back */
 	if (master->app->kind->ops.application.config_change != NULL)
 		master->app->kind->ops.application.config_change();
+	proc->current = NULL;
 	node_proc_answer_take(proc->node, sig, DREAM_OK, NULL);
 }
 

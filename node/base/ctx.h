@@ -31,6 +31,9 @@ typedef struct node_ctx {
 	uint32_t n_held;
 	void *msgs; /* small messages kept for reuse (term/msg.c), and how many */
 	uint32_t n_msgs;
+	uint32_t in_fault; /* handlers of faults that are active */
+	uintptr_t
+		stack_floor; /* how far down a module may have used the stack when it calls the node; 0: unknown */
 } node_ctx_t;
 
 /** The calling thread's context. Not inlined on purpose: a process may go on on another thread after it

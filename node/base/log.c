@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/ctx.h"
 
 struct node_log {
 	node_t *node;
@@ -98,6 +99,7 @@ static bool write_next(node_log_t *log)
 static void *writer_main(void *data)
 {
 	node_log_t *log = data;
+	node_ctx_borrow()->node = log->node;
 	pthread_mutex_lock(&log->lock);
 	for (;;) {
 		while (log->written == log->newest && !log->closing)

@@ -40,6 +40,17 @@ typedef struct node_hooks {
 		node_t *node, uint64_t session, uint64_t id, const char *operator_name, const char *line);
 	/* console: the operator cancelled that command, or its connection is gone; [loop]. */
 	void (*console_cancel)(node_t *node, uint64_t session, uint64_t id);
+	/* code: the generation whose text holds @pc, or NULL; async-signal-safe. NULL: no code room */
+	struct node_gen *(*code_at)(node_t *node, uintptr_t pc);
+	/* code: "counter.so(on_add+0x12) counter.c:41" into @buffer; @exact: @pc is the instruction itself, not the one after
+	   a call. Reads files; not in a signal handler. */
+	void (*code_describe)(node_t *node, uintptr_t pc, bool exact, char *buffer, size_t size_bytes);
+	/* code: the name of the function at @vaddr of the file @path into @buffer, and how far it is from its start; false:
+	   unknown. Async-signal-safe. */
+	bool (*code_symbol)(
+		const char *path, uint64_t vaddr, char *buffer, size_t size_bytes, uint64_t *ret_offset);
+	/* code: a fault at @pc has ended a process: the generation there is tainted. Returns how many there were in it. */
+	uint64_t (*code_taint)(node_t *node, uintptr_t pc);
 	/* main: asks the whole node to stop; returns at once. */
 	void (*shutdown)(node_t *node, int exit_code, const char *why);
 } node_hooks_t;

@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,15 +14,115 @@
 #include "base/ctx.h"
 #include "code/adopt.h"
 #include "code/cache.h"
+#include "code/symbol.h"
+
+/* Code in memory, for signal handlers: entries are only ever added, and emptied when a load fails. */
+typedef struct node_text {
+	struct node_text *next;
+	uintptr_t start; /* atomic */
+	uintptr_t end;   /* atomic; 0: nothing there any more */
+	uintptr_t base;
+	node_gen_t *gen;
+} node_text_t;
 
 struct node_code {
 	node_t *node;
+	node_text_t *texts; /* atomic */
+	node_symbol_lines_t *lines;
 	node_cache_t *cache;
-	pthread_mutex_t lock; /* guards the three below; not a GMutex, which TSan cannot see through */
+	pthread_mutex_t lock; /* guards the four below; not a GMutex, which TSan cannot see through */
 	GPtrArray *gens;      /* oldest first */
+	GPtrArray *loading;   /* those in their load() hook, or that crashed there */
 	GHashTable *modules;  /* name -> node_code_module_t */
 	uint64_t last_number;
 };
+
+/* ---- which code is where ---- */
+
+static int add_text(node_code_t *code, node_gen_t *gen, uintptr_t base, const node_elf_segment_t *segment)
+{
+	node_text_t *text = g_try_new0(node_text_t, 1);
+	if (text == NULL)
+		return DREAM_ENOMEM;
+	*text = (node_text_t){NULL, base + segment->start, base + segment->end, base, gen};
+	pthread_mutex_lock(&code->lock);
+	text->next = code->texts;
+	__atomic_store_n(&code->texts, text, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&code->lock);
+	return DREAM_OK;
+}
+
+static int add_texts(node_code_t *code, node_gen_t *gen, const node_image_t *image)
+{
+	int r = DREAM_OK;
+	for (uint32_t i = 0; i < image->elf.n_segments && r == DREAM_OK; i++)
+		if (image->elf.segments[i].executable)
+			r = add_text(code, gen, image->base, &image->elf.segments[i]);
+	return r;
+}
+
+static void drop_texts(node_code_t *code, const node_gen_t *gen)
+{
+	for (node_text_t *text = __atomic_load_n(&code->texts, __ATOMIC_ACQUIRE); text != NULL;
+		text = text->next)
+		if (text->gen == gen)
+			__atomic_store_n(&text->end, 0, __ATOMIC_RELEASE);
+}
+
+static void free_texts(node_code_t *code)
+{
+	while (code->texts != NULL) {
+		node_text_t *next = code->texts->next;
+		g_free(code->texts);
+		code->texts = next;
+	}
+}
+
+static const node_text_t *text_at(const node_code_t *code, uintptr_t pc)
+{
+	const node_text_t *text = __atomic_load_n(&code->texts, __ATOMIC_ACQUIRE);
+	while (text != NULL && (pc < text->start || pc >= __atomic_load_n(&text->end, __ATOMIC_ACQUIRE)))
+		text = text->next;
+	return text;
+}
+
+static node_gen_t *gen_at(node_t *node, uintptr_t pc)
+{
+	const node_text_t *text = text_at(node->code, pc);
+	return text != NULL ? text->gen : NULL;
+}
+
+static uint64_t taint(node_t *node, uintptr_t pc)
+{
+	node_gen_t *gen = gen_at(node, pc);
+	return gen != NULL ? __atomic_add_fetch(&gen->crashes, 1, __ATOMIC_RELAXED) : 0;
+}
+
+/* Code that is no module's: the C library's. */
+static void describe_library(uintptr_t at, char *buffer, size_t size_bytes)
+{
+	Dl_info info;
+	if (dladdr((void *) at, &info) == 0) {
+		snprintf(buffer, size_bytes, "0x%zx", (size_t) at);
+		return;
+	}
+	const char *slash = strrchr(info.dli_fname, '/');
+	const char *file = slash != NULL ? slash + 1 : info.dli_fname;
+	if (info.dli_sname != NULL)
+		snprintf(buffer, size_bytes, "%s(%s)", file, info.dli_sname);
+	else
+		snprintf(buffer, size_bytes, "%s+0x%zx", file, (size_t) (at - (uintptr_t) info.dli_fbase));
+}
+
+static void describe(node_t *node, uintptr_t pc, bool exact, char *buffer, size_t size_bytes)
+{
+	uintptr_t at = exact ? pc : pc - 1;
+	const node_text_t *text = text_at(node->code, at);
+	if (text != NULL)
+		node_symbol_describe(node->code->lines, text->gen, at, text->base, buffer, size_bytes);
+	else
+		describe_library(at, buffer, size_bytes);
+}
 
 /* ---- one generation ---- */
 
@@ -38,6 +139,7 @@ static void free_gen(node_gen_t *gen)
 /* Gives up a load: nothing of it stays. */
 static void discard_gen(node_gen_t *gen)
 {
+	drop_texts(gen->node->code, gen);
 	if (gen->handle != NULL)
 		dlclose(gen->handle);
 	free_gen(gen);
@@ -95,13 +197,26 @@ static int map_gen(node_gen_t *gen, uintptr_t *ret_base, node_diag_t *diag)
 	return DREAM_OK;
 }
 
-/* load() may log: it runs as the node, whichever thread loads. */
-static int call_load(const node_gen_t *gen, int (*load)(void), node_diag_t *diag)
+static void note_loading(node_code_t *code, node_gen_t *gen, bool on)
+{
+	pthread_mutex_lock(&code->lock);
+	if (on)
+		g_ptr_array_add(code->loading, gen);
+	else
+		g_ptr_array_remove_fast(code->loading, gen);
+	pthread_mutex_unlock(&code->lock);
+}
+
+/* load() may log: it runs as the node, whichever thread loads. If it crashes it does not come back: the generation stays
+ * mapped, and noted. */
+static int call_load(node_gen_t *gen, int (*load)(void), node_diag_t *diag)
 {
 	node_ctx_t *ctx = node_ctx_borrow();
 	node_t *before = ctx->node;
 	ctx->node = gen->node;
+	note_loading(gen->node->code, gen, true);
 	int r = load();
+	note_loading(gen->node->code, gen, false);
 	node_ctx_borrow()->node = before;
 	if (r >= 0)
 		return DREAM_OK;
@@ -110,13 +225,16 @@ static int call_load(const node_gen_t *gen, int (*load)(void), node_diag_t *diag
 		gen->vsn, r, node_diag_code_text(r));
 }
 
-/* Everything after the copy: the bytes, the mapping, the descriptor, the hook. */
-static int verify_gen(node_gen_t *gen, const node_cache_copy_t *copy, node_diag_t *diag)
+/* Everything after the copy and before the hook: the bytes, the mapping, the descriptor. */
+static int verify_gen(
+	node_gen_t *gen, const node_cache_copy_t *copy, int (**ret_load)(void), node_diag_t *diag)
 {
 	node_image_t image = {0};
 	int r = node_elf_scan(copy->data, copy->size_bytes, &image.elf, diag);
 	if (r == DREAM_OK)
 		r = map_gen(gen, &image.base, diag);
+	if (r == DREAM_OK && (r = add_texts(gen->node->code, gen, &image)) < 0)
+		node_diag_set(diag, r, "out of memory; stop something and load it again");
 	if (r < 0)
 		return r;
 	node_adopt_t adopt = {.image = &image, .gen = gen, .diag = diag};
@@ -124,7 +242,8 @@ static int verify_gen(node_gen_t *gen, const node_cache_copy_t *copy, node_diag_
 	if (r < 0)
 		return r;
 	*adopt.host = gen->node->host;
-	return adopt.load == NULL ? DREAM_OK : call_load(gen, adopt.load, diag);
+	*ret_load = adopt.load;
+	return DREAM_OK;
 }
 
 /* ---- the table ---- */
@@ -167,9 +286,12 @@ int node_code_load(node_code_t *code, const char *path, node_gen_t **ret_gen, no
 	}
 	g_strlcpy(gen->sha256, copy.sha256, sizeof(gen->sha256));
 	gen->cache_path = g_strdup(copy.path);
-	r = verify_gen(gen, &copy, diag);
+	int (*load)(void) = NULL;
+	r = verify_gen(gen, &copy, &load, diag);
 	copy.keep = r == DREAM_OK;
 	node_cache_copy_fini(&copy);
+	if (load != NULL && (r = call_load(gen, load, diag)) < 0)
+		(void) unlink(gen->cache_path);
 	if (r < 0) {
 		node_diag_prefix(diag, "%s", path);
 		discard_gen(gen);
@@ -237,9 +359,15 @@ int node_code_open(node_t *node, const char *cache_dir, node_diag_t *diag)
 	code->node = node;
 	code->cache = cache;
 	code->gens = g_ptr_array_new();
+	code->loading = g_ptr_array_new();
 	code->modules = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+	code->lines = node_symbol_lines_new();
 	pthread_mutex_init(&code->lock, NULL);
 	node->code = code;
+	node->hooks.code_at = gen_at;
+	node->hooks.code_taint = taint;
+	node->hooks.code_describe = describe;
+	node->hooks.code_symbol = node_symbol_find;
 	return DREAM_OK;
 }
 
@@ -256,10 +384,17 @@ void node_code_close(node_code_t *code, bool unmap)
 {
 	if (code == NULL)
 		return;
+	code->node->hooks.code_at = NULL;
 	for (guint i = code->gens->len; i > 0; i--)
 		close_gen(code->gens->pdata[i - 1], unmap);
+	for (guint i = 0; i < code->loading->len; i++)
+		free_gen(code->loading
+				 ->pdata[i]); /* nobody knows what its code does when it is called again */
 	g_ptr_array_unref(code->gens);
+	g_ptr_array_unref(code->loading);
 	g_hash_table_unref(code->modules);
+	free_texts(code);
+	node_symbol_lines_free(code->lines);
 	node_cache_close(code->cache);
 	pthread_mutex_destroy(&code->lock);
 	code->node->code = NULL;

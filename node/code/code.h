@@ -47,6 +47,7 @@ typedef struct node_gen {
 	void (*unload)(void);
 	GPtrArray *owned; /* copies of what the kinds list */
 	uint64_t refs;    /* atomic: processes and registrations that refer to it */
+	uint64_t crashes; /* atomic: faults in its code that ended a process; above 0 it is tainted */
 } node_gen_t;
 
 /** Opens the code room of a node as node->code: makes a cache folder of its own.
@@ -94,6 +95,13 @@ const node_kind_t *node_code_application_borrow(const node_gen_t *gen, const cha
 
 /** All generations, oldest first, each with a reference: unref each, free the array. [any] */
 GPtrArray *node_code_list(node_code_t *code);
+
+/** How many processes ended by a fault in its code; above 0 it is tainted: what it wrote to memory that is not a process's
+ *  is not known. [any] */
+static inline uint64_t node_code_crashes(const node_gen_t *gen)
+{
+	return __atomic_load_n(&gen->crashes, __ATOMIC_RELAXED);
+}
 
 static inline node_gen_t *node_code_ref(node_gen_t *gen)
 {

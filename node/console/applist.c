@@ -15,8 +15,8 @@ static const char *state_name(int32_t state)
 
 static int run_apps(node_cmd_t *cmd)
 {
-	static const char *const columns[] = {
-		"application", "version", "state", "type", "processes", "up s", "description", NULL};
+	static const char *const columns[] = {"application", "version", "state", "type", "processes", "up s",
+		"crashes", "description", NULL};
 	int r = node_cmd_need_end(cmd);
 	if (r < 0)
 		return r;
@@ -37,6 +37,7 @@ static int run_apps(node_cmd_t *cmd)
 										: "temporary");
 		node_output_cell_int(&table, app->n_procs);
 		node_output_cell_int(&table, running ? (now_ns - app->started_ns) / 1000000000 : 0);
+		node_output_cell_int(&table, (int64_t) app->n_crashes);
 		node_output_cell_text(&table, app->description);
 	}
 	return node_output_table_end(cmd, &table);

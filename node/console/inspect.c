@@ -194,7 +194,11 @@ static void put_code(node_output_facts_t *facts, const node_proc_t *proc)
 {
 	const node_gen_t *gen =
 		__atomic_load_n(&proc->gen, __ATOMIC_ACQUIRE); /* stays mapped while the node lives */
-	if (gen != NULL)
+	uint64_t crashes = gen != NULL ? node_code_crashes(gen) : 0;
+	if (crashes > 0)
+		node_output_fact_printf(facts, "module", "%s %s, tainted by %" G_GUINT64_FORMAT " crashes",
+			gen->name, gen->vsn, crashes);
+	else if (gen != NULL)
 		node_output_fact_printf(facts, "module", "%s %s", gen->name, gen->vsn);
 	else
 		node_output_fact_text(facts, "module", NULL);

@@ -332,6 +332,21 @@ static bool is_message(const node_sig_t *sig)
 	       sig->kind != NODE_SIG_CANCEL;
 }
 
+/* The view goes with a process that ends inside @match. */
+static bool is_accepted(
+	node_proc_t *proc, int32_t (*match)(void *arg, const dream_msg_t *msg), void *arg, node_sig_t *sig)
+{
+	dream_msg_t *view = visible(proc, sig);
+	bool own = view != NULL && view != sig->msg;
+	bool noted = own && node_proc_hold(proc, view) == DREAM_OK;
+	bool accepted = view != NULL && match(arg, view) != 0;
+	if (noted)
+		(void) node_proc_unhold(proc, view);
+	if (own)
+		node_msg_unref(view);
+	return accepted;
+}
+
 /* One pass over what was not seen before; *ret_pos remembers where the next pass starts. */
 static dream_msg_t *scan(
 	node_proc_t *proc, int32_t (*match)(void *arg, const dream_msg_t *msg), void *arg, node_sig_t **seen)
@@ -347,11 +362,7 @@ static dream_msg_t *scan(
 			at = &sig->next;
 			continue;
 		}
-		dream_msg_t *view = match != NULL ? visible(proc, sig) : NULL;
-		bool take = match == NULL || (view != NULL && match(arg, view) != 0);
-		if (view != NULL && view != sig->msg)
-			node_msg_unref(view);
-		if (take) {
+		if (match == NULL || is_accepted(proc, match, arg, sig)) {
 			unlink_sig(proc, at, before);
 			return accept(proc, sig);
 		}

@@ -113,12 +113,21 @@ static int32_t code_for(const node_refent_t *call)
 	return call->aux == NODE_PROC_START_IGNORE ? DREAM_IGNORE : DREAM_EDOWN;
 }
 
+/* A system request that is being handled is one to carry the state over: if that crashed, the upgrade must not take it for
+ * a process that ended by the way. */
+static int32_t code_for_current(const node_proc_t *proc)
+{
+	bool crashed = node_msg_has_tag(proc->exit_reason, "crash");
+	return crashed && proc->current->kind == NODE_SIG_SYS ? DREAM_ECODECHANGE : DREAM_EDOWN;
+}
+
 /* Callers are told the reason with the code EDOWN; the starter of a process that never acknowledged, EINIT. */
 static void tell_callers(node_proc_t *proc)
 {
 	node_sig_t *current = proc->current;
 	if (current != NULL && (current->kind == NODE_SIG_CALL || current->kind == NODE_SIG_SYS))
-		node_proc_answer_take(proc->node, current, DREAM_EDOWN, node_msg_ref(proc->exit_reason));
+		node_proc_answer_take(
+			proc->node, current, code_for_current(proc), node_msg_ref(proc->exit_reason));
 	else
 		node_sig_free(current);
 	proc->current = NULL;

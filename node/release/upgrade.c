@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "otp/call.h"
 #include "term/cbor.h"
+#include "term/notation.h"
 
 #define STRAGGLERS_SHOWN 5u
 #define NODE_UPGRADE_NAME "node_upgrade"
@@ -73,6 +74,20 @@ static int ask(round_t *round, dream_pid_t pid)
 	return DREAM_OK;
 }
 
+/* A text as it is, anything else (the reason of a crash) in notation. */
+static void put_text(GString *out, const dream_msg_t *msg)
+{
+	const char *text;
+	uint64_t size;
+	if (msg == NULL)
+		return;
+	node_cbor_reader_t r = node_cbor_read_msg(msg);
+	if (node_cbor_get_text(&r, &text, &size) == DREAM_OK)
+		g_string_append_len(out, text, (gssize) size);
+	else
+		node_notation_print(out, msg->data, msg->size_bytes, 400);
+}
+
 static void note_answer(round_t *round, const node_sig_t *sig)
 {
 	dream_pid_t *pid = g_hash_table_lookup(round->waiting, &sig->ref);
@@ -81,17 +96,14 @@ static void note_answer(round_t *round, const node_sig_t *sig)
 	char text[300];
 	bool gone = sig->code == DREAM_EDOWN || sig->code == DREAM_ENOPROC || sig->code == DREAM_EINIT;
 	if (sig->code < 0 && !gone && round->result == DREAM_OK) {
-		const char *why = "";
-		uint64_t size = 0;
-		if (sig->msg != NULL) {
-			node_cbor_reader_t r = node_cbor_read_msg(sig->msg);
-			(void) node_cbor_get_text(&r, &why, &size);
-		}
+		GString *why = g_string_new(NULL);
+		put_text(why, sig->msg);
 		node_proc_t *member = node_proctab_find(round->proc->node, pid->id);
 		const char *label = member != NULL ? __atomic_load_n(&member->label, __ATOMIC_RELAXED) : NULL;
-		round->result = node_diag_set(round->diag, sig->code, "%s %s: %.*s",
-			label != NULL ? label : "process", node_proc_pid_text(round->proc->node, *pid, text),
-			(int) size, why);
+		round->result =
+			node_diag_set(round->diag, sig->code, "%s %s: %s", label != NULL ? label : "process",
+				node_proc_pid_text(round->proc->node, *pid, text), why->str);
+		g_string_free(why, TRUE);
 	}
 	round->n_done += sig->code == DREAM_OK;
 	g_hash_table_remove(round->waiting, &sig->ref);
@@ -377,13 +389,14 @@ static int spawn_runner(node_t *node, job_t *job, dream_pid_t *ret_pid, node_dia
 
 static int take_failure(const node_proc_t *proc, int r, node_diag_t *diag)
 {
-	const char *why = node_diag_code_text(r);
-	uint64_t size = strlen(why);
-	if (node_proc_reason_borrow(proc) != NULL) {
-		node_cbor_reader_t reader = node_cbor_read_msg(node_proc_reason_borrow(proc));
-		(void) node_cbor_get_text(&reader, &why, &size);
-	}
-	return node_diag_set(diag, r, "%.*s", (int) size, why);
+	const dream_msg_t *reason = node_proc_reason_borrow(proc);
+	if (reason == NULL)
+		return node_diag_set(diag, r, "%s", node_diag_code_text(r));
+	GString *why = g_string_new(NULL);
+	put_text(why, reason);
+	node_diag_set(diag, r, "%s", why->str);
+	g_string_free(why, TRUE);
+	return r;
 }
 
 int node_upgrade_module(node_proc_t *proc, const char *name, const char *path, int64_t deadline_ms,

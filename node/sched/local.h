@@ -16,6 +16,8 @@ DREAM_BEGIN_DECLS
 	64u /* in a row; then the run queue has a turn, so that a ping-pong starves nobody */
 
 typedef struct node_sched_thread node_sched_thread_t;
+typedef struct node_fault_room node_fault_room_t;
+typedef struct node_fault_facts node_fault_facts_t;
 
 /* What a thread needs to run processes: it can change hands between two turns, or in the middle of one (watch.c). */
 typedef struct NODE_MEM_ALIGNED node_sched_local {
@@ -51,6 +53,7 @@ struct NODE_MEM_ALIGNED node_sched_thread {
 	node_ctx_t *ctx;       /* of the thread, which it never leaves */
 	node_stack_t *running; /* the one that runs now */
 	node_fiber_t fiber;
+	node_fault_room_t *faults; /* NULL: faults end the node */
 	pthread_t id;
 };
 
@@ -98,6 +101,7 @@ struct node_sched {
 	node_proc_t *global_last;
 	uint32_t n_global; /* atomic */
 	struct node_timers *timers;
+	node_fault_facts_t *faults;
 	node_sched_local_t *locals;
 	node_watch_t watch;
 };

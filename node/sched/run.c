@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "sched/local.h"
+#include "sched/fault_local.h"
 
 /* ---- leaving the scheduler's queues ---- */
 
@@ -114,6 +114,11 @@ static void finish(node_sched_t *all, node_sched_local_t *s, node_proc_t *proc, 
 		keep_stack(s, stack);
 		node_proc_die(proc);
 		return;
+	case NODE_STACK_FAULT:
+		node_stack_reset(stack);
+		keep_stack(s, stack);
+		node_fault_bury(proc);
+		return;
 	default:
 		keep_stack(s, stack);
 		node_proc_die(proc);
@@ -156,6 +161,7 @@ void node_run_turn(node_sched_thread_t *t, node_proc_t *proc)
 	stack->back = &t->fiber;
 	t->running = stack;
 	ctx->budget = NODE_SCHED_BUDGET;
+	ctx->stack_floor = node_stack_floor(stack);
 	ctx->proc = proc;
 	ctx->tag = NODE_CTX_PROCESS;
 	node_switch_to(&t->fiber, &stack->fiber);

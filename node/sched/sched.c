@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "sched/local.h"
+#include "sched/fault_local.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STACK_BYTES ((size_t) 1 << 20)
@@ -114,7 +114,9 @@ static void *thread_main(void *arg)
 	node_switch_init_thread(&t->fiber);
 	(void) prctl(
 		PR_SET_TIMERSLACK, 1000UL); /* ns; the usual 50 us would be added to each nap and timer */
+	node_fault_enter(t);
 	serve(t);
+	node_fault_leave(t);
 	node_msg_drop_cache();
 	*node_ctx_borrow() = (node_ctx_t){.tag = NODE_CTX_NONE};
 	return NULL;
@@ -198,15 +200,18 @@ uint64_t node_sched_drive(node_t *node, uint64_t max_turns)
 	uint64_t turns = 0;
 	if (t == NULL)
 		return 0;
+	node_fault_enter(t);
 	set_ctx(t);
 	while (turns < max_turns && drive_one(t))
 		turns++;
+	node_fault_leave(t);
 	node_ctx_t *ctx = node_ctx_borrow();
 	ctx->node = saved.node;
 	ctx->sched = saved.sched;
 	ctx->thread = saved.thread;
 	ctx->proc = saved.proc;
 	ctx->tag = saved.tag;
+	ctx->stack_floor = saved.stack_floor;
 	return turns;
 }
 
@@ -261,7 +266,10 @@ int node_sched_open(node_t *node, const node_sched_options_t *options)
 	int r = all->locals == NULL ? DREAM_ENOMEM : open_stacks(all, options);
 	if (r == DREAM_OK)
 		r = node_timers_open(all);
+	if (r == DREAM_OK)
+		r = node_fault_open(all, options->crash_dir);
 	if (r < 0) {
+		node_fault_close(all);
 		close_stacks(all);
 		node_mem_free(all->locals);
 		g_free(all);
@@ -331,6 +339,7 @@ void node_sched_close(node_t *node)
 	if (all == NULL)
 		return;
 	node_timers_close(all);
+	node_fault_close(all);
 	close_stacks(all);
 	pthread_mutex_destroy(&all->lock);
 	if (all->ready != NULL)

@@ -14,6 +14,8 @@ typedef struct node_sched_options {
 	uint32_t
 		max_stacks; /* processes that may be blocked at once, for each size of stack; 0: 16,777,216 */
 	uint32_t keep_warm; /* of them with memory of their own before any is stowed (stow.c); 0: 1,024 */
+	const char *
+		crash_dir; /* where a report is written when a fault ends the node; lent; NULL: the working directory */
 } node_sched_options_t;
 
 /** Makes the schedulers of a node and installs its hooks wake, block, leave, drop_timers; nothing runs yet.

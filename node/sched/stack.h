@@ -22,6 +22,16 @@ DREAM_BEGIN_DECLS
 #define NODE_STACK_LEAVE 4 /* the process ended in the middle: the stack is started afresh */
 #define NODE_STACK_YIELD 5 /* the process keeps it and goes on when others have had a turn */
 #define NODE_STACK_CALL 6  /* the process keeps it and waits for the one that runs next (direct.c) */
+#define NODE_STACK_FAULT                                                                                     \
+	7 /* the handler of a signal left it: as LEAVE, and why is in the scheduler's room for faults */
+
+/* What the node's own functions may need of a stack when a module calls them. A module that comes further down has
+ * used up its stack (fault.h). Of a small stack a quarter. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define NODE_STACK_RESERVE ((uintptr_t) 128 << 10)
+#else
+#define NODE_STACK_RESERVE ((uintptr_t) 24 << 10)
+#endif
 
 /* node_stack_t.state: relaxed atomic, changed by who owns the stack, GUARDED under the pool's lock */
 #define NODE_STACK_STOWED 1u  /* its content is in `stowed`, its memory given back */
@@ -46,6 +56,13 @@ typedef struct node_stack {
 	node_wheel_entry_t timer; /* wakes a blocked process */
 	struct node_stack_region *region;
 } __attribute__((aligned(64))) node_stack_t;
+
+/** How far down a module may have come when it calls the node. */
+static inline uintptr_t node_stack_floor(const node_stack_t *stack)
+{
+	size_t quarter = stack->fiber.size_bytes / 4;
+	return (uintptr_t) stack->fiber.low + (quarter < NODE_STACK_RESERVE ? quarter : NODE_STACK_RESERVE);
+}
 
 /* All stacks of one size of a node. They are cut from large mappings and used again; a guard below each turns an overflow
  * into a fault. */

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <ucontext.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <pthread.h>
@@ -19,6 +20,7 @@
 void node_switch_raw(void **save_sp, void *load_sp);
 #if !defined(DREAM_PORTABLE_SWITCH)
 void node_switch_first(void);
+void node_switch_land(void);
 #endif
 
 #if defined(__x86_64__) && !defined(DREAM_PORTABLE_SWITCH)
@@ -58,6 +60,14 @@ __asm__(".text\n"
 	"	popq %rcx\n"
 	"	jmp *%rcx\n"
 	".size node_switch_raw, .-node_switch_raw\n"
+	/* The second half alone, out of a signal handler; whatever ran before left its mark on the floating-point unit. */
+	".globl node_switch_land\n"
+	".hidden node_switch_land\n"
+	".type node_switch_land, @function\n"
+	"node_switch_land:\n"
+	"	fninit\n"
+	"	jmp 1b\n"
+	".size node_switch_land, .-node_switch_land\n"
 	/* A new fiber starts here with its entry in r12 and the argument in r13. */
 	".globl node_switch_first\n"
 	".hidden node_switch_first\n"
@@ -85,6 +95,14 @@ static void prepare(node_fiber_t *fiber, void (*entry)(void *arg), void *arg)
 	*--sp = (uint64_t) 0x037f << 32 | 0x1f80; /* the ABI's control words at process start */
 	fiber->sp = sp;
 }
+
+static void land(node_fiber_t *to, ucontext_t *context)
+{
+	greg_t *regs = context->uc_mcontext.gregs;
+	regs[REG_RIP] = (greg_t) (uintptr_t) node_switch_land;
+	regs[REG_RSP] = (greg_t) (uintptr_t) to->sp;
+	regs[REG_EFL] &= ~(greg_t) 0x40500; /* direction, single step, alignment check */
+}
 #elif defined(__aarch64__) && !defined(DREAM_PORTABLE_SWITCH)
 __asm__(".text\n"
 	".globl node_switch_raw\n"
@@ -107,7 +125,7 @@ __asm__(".text\n"
 	"	mov x9, sp\n"
 	"	str x9, [x0]\n"
 	"	mov sp, x1\n"
-	"	ldp x19, x20, [sp, #0]\n"
+	"1:	ldp x19, x20, [sp, #0]\n"
 	"	ldp x21, x22, [sp, #16]\n"
 	"	ldp x23, x24, [sp, #32]\n"
 	"	ldp x25, x26, [sp, #48]\n"
@@ -122,6 +140,12 @@ __asm__(".text\n"
 	"	add sp, sp, #176\n"
 	"	br x30\n"
 	".size node_switch_raw, .-node_switch_raw\n"
+	".globl node_switch_land\n"
+	".hidden node_switch_land\n"
+	".type node_switch_land, %function\n"
+	"node_switch_land:\n"
+	"	b 1b\n"
+	".size node_switch_land, .-node_switch_land\n"
 	".globl node_switch_first\n"
 	".hidden node_switch_first\n"
 	".type node_switch_first, %function\n"
@@ -142,10 +166,15 @@ static void prepare(node_fiber_t *fiber, void (*entry)(void *arg), void *arg)
 	sp[11] = (uint64_t) (uintptr_t) node_switch_first; /* x30 */
 	fiber->sp = sp;
 }
+
+static void land(node_fiber_t *to, ucontext_t *context)
+{
+	context->uc_mcontext.pc = (uint64_t) (uintptr_t) node_switch_land;
+	context->uc_mcontext.sp = (uint64_t) (uintptr_t) to->sp;
+}
 #else
 /* Any other machine: twenty times as slow, since swapcontext(3) asks the kernel for the signal mask. Where a fiber goes
  * on lies on its own stack; for a new one at the top. */
-#include <ucontext.h>
 
 void node_switch_raw(void **save_sp, void *load_sp)
 {
@@ -175,6 +204,12 @@ static void prepare(node_fiber_t *fiber, void (*entry)(void *arg), void *arg)
 	makecontext(start, (void (*)(void)) first, 4, (unsigned) (entry_bits >> 32), (unsigned) entry_bits,
 		(unsigned) (arg_bits >> 32), (unsigned) arg_bits);
 	fiber->sp = start;
+}
+
+static void land(node_fiber_t *to, ucontext_t *context)
+{
+	(void) context;
+	setcontext(to->sp); /* with the signal mask that it had */
 }
 #endif
 
@@ -250,4 +285,15 @@ void node_switch_to(node_fiber_t *from, node_fiber_t *to)
 #endif
 	node_switch_raw(&from->sp, to->sp);
 	node_switch_entered(from);
+}
+
+void node_switch_escape(node_fiber_t *to, void *context)
+{
+#if defined(__SANITIZE_ADDRESS__)
+	__sanitizer_start_switch_fiber(NULL, to->low, to->size_bytes);
+#endif
+#if defined(__SANITIZE_THREAD__)
+	__tsan_switch_to_fiber(to->tsan, 0);
+#endif
+	land(to, context);
 }

@@ -30,6 +30,11 @@ void node_switch_fini(node_fiber_t *fiber);
 /** Goes on in @to; returns when somebody switches back to @from. */
 void node_switch_to(node_fiber_t *from, node_fiber_t *to);
 
+/** In a signal handler: makes the interrupted thread go on in @to when the handler returns; what it was doing is given up,
+ *  and its fiber is to be reset. @context (the handler's third argument) is changed. On machines without a switch of their
+ *  own it goes there at once and does not return. Async-signal-safe. */
+void node_switch_escape(node_fiber_t *to, void *context);
+
 /** To be called first thing in @entry, with the fiber that was switched to. */
 void node_switch_entered(node_fiber_t *fiber);
 

@@ -62,8 +62,8 @@ pid_t spawn(const std::vector<std::string> &argv, const int fds[4])
 	return pid;
 }
 
-// Waits for the end of a child until a deadline, then kills it.
-int reap(pid_t pid, Clock::time_point until)
+// Waits for the end of a child until a deadline, then kills it. Returns what waitpid() says.
+int reap_raw(pid_t pid, Clock::time_point until)
 {
 	int fd = (int) syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd p = {fd, POLLIN, 0};
@@ -73,6 +73,12 @@ int reap(pid_t pid, Clock::time_point until)
 		close(fd);
 	int status = 0;
 	waitpid(pid, &status, 0);
+	return status;
+}
+
+int reap(pid_t pid, Clock::time_point until)
+{
+	int status = reap_raw(pid, until);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -221,10 +227,13 @@ int Daemon::port() const
 	return atoi(address_.substr(address_.rfind(':') + 1).c_str());
 }
 
-Outcome Daemon::command(const std::string &line) const
+Outcome Daemon::command(const std::string &line, const std::string &timeout) const
 {
 	setenv("DREAM_CERTS", certificates().c_str(), 1);
-	return run_program({program("dream"), "-c", line, address_});
+	std::vector<std::string> argv = {program("dream"), "-c", line, address_};
+	if (!timeout.empty())
+		argv.insert(argv.begin() + 1, "--timeout=" + timeout);
+	return run_program(argv);
 }
 
 bool Daemon::eventually(const std::string &line, const std::string &part) const
@@ -248,6 +257,15 @@ int Daemon::wait()
 	int status = reap(pid_, Clock::now() + patience);
 	pid_ = -1;
 	return status;
+}
+
+int Daemon::wait_signal()
+{
+	if (pid_ <= 0)
+		return -1;
+	int status = reap_raw(pid_, Clock::now() + patience);
+	pid_ = -1;
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
 void Daemon::configure(const std::string &config) const

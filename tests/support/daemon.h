@@ -58,13 +58,19 @@ class Daemon
 		return address_;
 	} // NAME@HOST:PORT
 	int port() const;
-	// One command through `dream`.
-	Outcome command(const std::string &line) const;
+	// One command through `dream`, which waits that many seconds for its end: "1"; empty: as it likes.
+	Outcome command(const std::string &line, const std::string &timeout = "") const;
 	// Runs a command until its output has @part in it; false after a minute.
 	bool eventually(const std::string &line, const std::string &part) const;
 	void signal(int number) const;
 	// Waits, at most a minute, for its end. Returns the exit status, -1 if a signal ended it.
 	int wait();
+	// The same for one that a signal is to end: which one, 0 if it ended by itself.
+	int wait_signal();
+	pid_t pid() const
+	{
+		return pid_;
+	}
 	// Replaces the configuration file.
 	void configure(const std::string &config) const;
 	// What it wrote on stderr so far.

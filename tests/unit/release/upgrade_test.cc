@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "sched/fault.h"
 #include "support/app_node.h"
 
 static const std::string v1 = DREAM_MODULES "/counter-1.0.0.so";
@@ -77,6 +78,33 @@ TEST_F(Upgrade, FailedCodeChangeLeavesOldStateAndOldCodeRunning)
 	EXPECT_NE(strstr(node.diag.text, "ERANGE"), nullptr) << node.diag.text;
 	EXPECT_EQ(current(), "1.0.0");
 	EXPECT_EQ(node.call("counter", "[\"add\", {\"by\": 1}]"), "{\"value\": 6}");
+}
+
+TEST_F(Upgrade, CrashInCodeChangeEndsTheProcessAndRefusesTheUpgrade)
+{
+	run_counter();
+	node_fault_before_t before;
+	node_fault_install(&before);
+	EXPECT_EQ(node.upgrade("counter", DREAM_FIXTURES "/counter_crashes.so"), DREAM_ECODECHANGE);
+	node_fault_uninstall(&before);
+	EXPECT_NE(strstr(node.diag.text, "[\"crash\", \"SIGSEGV\", \"counter_crashes.so(change+0x"), nullptr)
+		<< node.diag.text;
+	EXPECT_EQ(current(), "1.0.0");
+	EXPECT_EQ(node.call("counter", "\"get\""), "{\"value\": 0}"); // started anew, on the old code
+	EXPECT_EQ(node.upgrade("counter", v2), DREAM_OK) << node.diag.text;
+}
+
+TEST_F(Upgrade, CrashInLoadRefusesTheUpgrade)
+{
+	run_counter();
+	node_fault_before_t before;
+	node_fault_install(&before);
+	EXPECT_LT(node.upgrade("counter", DREAM_FIXTURES "/load_crashes.so"), 0);
+	node_fault_uninstall(&before);
+	EXPECT_NE(strstr(node.diag.text, "[\"crash\", \"SIGSEGV\", \"load_crashes.so(loaded+0x"), nullptr)
+		<< node.diag.text;
+	EXPECT_EQ(current(), "1.0.0");
+	EXPECT_EQ(node.call("counter", "\"get\""), "{\"value\": 5}");
 }
 
 TEST_F(Upgrade, AfterAFailedOneTheNextSucceeds)
