@@ -9,10 +9,11 @@ DREAM_BEGIN_DECLS
 
 /* The thread tags of the headers. A thread has one at a time. */
 #define NODE_CTX_NONE 0u
-#define NODE_CTX_BOOT 1u    /* before the schedulers start, after they stop; tests */
-#define NODE_CTX_SCHED 2u   /* a scheduler between processes */
-#define NODE_CTX_PROCESS 4u /* inside a process */
-#define NODE_CTX_LOOP 8u    /* the I/O thread */
+#define NODE_CTX_BOOT 1u      /* before the schedulers start, after they stop; tests */
+#define NODE_CTX_SCHED 2u     /* a scheduler between processes */
+#define NODE_CTX_PROCESS 4u   /* inside a process */
+#define NODE_CTX_LOOP 8u      /* an I/O thread */
+#define NODE_CTX_BLOCKING 16u /* a thread of the pool for blocking work, inside a function of a module */
 
 #define NODE_CTX_HELD 4u
 
@@ -21,6 +22,7 @@ typedef struct node_ctx {
 	struct node_proc *proc; /* set with NODE_CTX_PROCESS */
 	void *sched;            /* the scheduler that this thread serves, or NULL */
 	void *thread;           /* the thread's own part of it */
+	void *job;              /* set with NODE_CTX_BLOCKING */
 	uint32_t tag;
 	uint32_t budget;  /* what the process may still ask of the node in this turn (sched.h) */
 	node_t *ref_node; /* whose block of reference numbers the two below are */

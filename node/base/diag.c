@@ -78,6 +78,13 @@ static const struct {
 	{DREAM_EPROTO, "EPROTO", "the peer broke the protocol"},
 	{DREAM_ESYNTAX, "ESYNTAX", "syntax error"},
 	{DREAM_ELIMIT, "ELIMIT", "limit reached"},
+	{DREAM_ECLOSED, "ECLOSED", "closed"},
+	{DREAM_ENOHOST, "ENOHOST", "no such host"},
+	{DREAM_EADDRINUSE, "EADDRINUSE", "the address is in use"},
+	{DREAM_EADDRNOTAVAIL, "EADDRNOTAVAIL", "not an address of this machine"},
+	{DREAM_ECONNREFUSED, "ECONNREFUSED", "connection refused"},
+	{DREAM_ECONNRESET, "ECONNRESET", "the connection broke"},
+	{DREAM_EHOSTUNREACH, "EHOSTUNREACH", "host unreachable"},
 };
 
 const char *node_diag_code_name(int code)

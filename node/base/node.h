@@ -29,6 +29,8 @@ typedef struct node_hooks {
 	int32_t (*set_priority)(struct node_proc *proc, int32_t priority);
 	/* sched: cancels the timers that a process owns; [sched]. */
 	void (*drop_timers)(struct node_proc *proc);
+	/* io: closes what a process owns that ends and is hidden already; called if proc->owns is set; [sched]. */
+	void (*drop_owned)(struct node_proc *proc, uint64_t id);
 	/* dist: sends a signal to a process of another node; consumes it on every path. */
 	int (*send_remote_take)(node_t *node, struct node_sig *sig);
 	/* dist: the number of a node name for pids; 0 is this node; negative: unknown and cap reached. */
@@ -63,6 +65,7 @@ struct node {
 	struct node_proctab *procs;
 	struct node_names *names;
 	struct node_sched *sched;
+	struct node_io *io;
 	struct node_code *code;
 	struct node_apps *apps;
 	struct node_release *release;

@@ -37,9 +37,12 @@ void node_proc_exit_take(node_proc_t *proc, dream_msg_t *reason)
 /* The slot lies on the stack that is about to go. */
 static void drop_slot(node_proc_t *proc)
 {
-	if (proc->slot != NULL && proc->slot->done)
-		node_msg_unref(proc->slot->msg);
+	node_call_slot_t *slot = proc->slot;
 	proc->slot = NULL;
+	if (slot != NULL && slot->drop != NULL)
+		slot->drop(slot);
+	if (slot != NULL && slot->done)
+		node_msg_unref(slot->msg);
 }
 
 void node_proc_leave(node_proc_t *proc)
@@ -165,7 +168,9 @@ void node_proc_die(node_proc_t *proc)
 		node_proc_drop_name(proc);
 	node_proctab_hide(proc);
 	node->hooks.drop_timers(proc); /* hidden first: from now on none is added */
-	proc->turns = id;              /* who the signals below are from */
+	if (__atomic_load_n(&proc->owns, __ATOMIC_SEQ_CST) != 0)
+		node->hooks.drop_owned(proc, id);
+	proc->turns = id; /* who the signals below are from */
 	node_gate_close(proc);
 	node_sig_t *queue = node_proctab_close_queue(proc);
 	tell_links(proc);

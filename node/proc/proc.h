@@ -54,7 +54,7 @@ typedef struct node_proc_ops {
 	void (*fini)(node_proc_t *proc);
 } node_proc_ops_t;
 
-/* The call a process waits for; lies on its stack. */
+/* The call, or the event of the outside world, that a process waits for; lies on its stack. */
 typedef struct node_call_slot {
 	uint64_t ref;
 	bool done;
@@ -62,6 +62,8 @@ typedef struct node_call_slot {
 	int32_t code;
 	dream_pid_t from; /* who answered; id 0: by value (GS-11), so that who was called may not know */
 	dream_msg_t *msg;
+	/* The process ends while it waits: takes back what would fill the slot. NULL: nothing to take back. [process] */
+	void (*drop)(struct node_call_slot *slot);
 } node_call_slot_t;
 
 /* What few processes have, in a block of its own that goes with the process: a million idle ones pay for the pointer
@@ -83,7 +85,8 @@ extern const node_proc_extra_t node_proc_extra_none;
 struct node_proc {
 	node_sig_t *outer;  /* atomic: signals on their way, newest first; or asleep, or closed (table.h) */
 	uint64_t id;        /* atomic: serial << 32 | slot; 0: free slot */
-	uint32_t run_state; /* relaxed atomic */
+	uint16_t run_state; /* relaxed atomic */
+	uint16_t owns;      /* atomic: it may own something of the outside world: hooks.drop_owned */
 	uint32_t flags;     /* relaxed atomic */
 	node_proc_t *next;  /* in a run queue or the free list */
 	node_t *node;

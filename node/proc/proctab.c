@@ -160,6 +160,7 @@ void node_proctab_hide(node_proc_t *proc)
 static void reset(node_proc_t *proc)
 {
 	__atomic_store_n(&proc->flags, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&proc->owns, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->n_inbox, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->inbox_bytes, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->label, NULL, __ATOMIC_RELAXED);
