@@ -14,6 +14,7 @@
 #include "code/code.h"
 #include "console/outlet.h"
 #include "dist/dist.h"
+#include "io/io.h"
 #include "sched/sched.h"
 #include "term/notation.h"
 
@@ -367,6 +368,19 @@ static int open_procs(node_boot_t *boot, node_diag_t *diag)
 	return r < 0 ? node_diag_set(diag, r, "processes: %s", node_diag_code_text(r)) : DREAM_OK;
 }
 
+static int open_io(node_boot_t *boot, node_diag_t *diag)
+{
+	const node_config_t *config = boot->options.config;
+	node_io_options_t io = {.blocking_threads = config->blocking_threads,
+		.blocking_queue = config->blocking_queue,
+		.blocking_idle_ms = (int64_t) config->blocking_idle_s * 1000,
+		.max_sockets = config->max_sockets,
+		.max_sockets_per_process = config->max_sockets_per_process,
+		.max_buffer_bytes = (uint64_t) config->socket_buffers_mib << 20};
+	int r = node_io_open(&boot->node, &io);
+	return r < 0 ? node_diag_set(diag, r, "sockets: %s", node_diag_code_text(r)) : DREAM_OK;
+}
+
 static int open_code(node_boot_t *boot, node_diag_t *diag)
 {
 	int r = node_code_open(&boot->node, boot->options.config->cache_dir, diag);
@@ -413,7 +427,7 @@ static int open_net(node_boot_t *boot, node_diag_t *diag)
 static int open_rooms(node_boot_t *boot, node_diag_t *diag)
 {
 	static int (*const rooms[])(node_boot_t * boot, node_diag_t * diag) = {
-		open_log, open_procs, open_code, open_apps, open_console, start_threads, open_net};
+		open_log, open_procs, open_io, open_code, open_apps, open_console, start_threads, open_net};
 	int r = DREAM_OK;
 	for (size_t i = 0; i < G_N_ELEMENTS(rooms) && r == DREAM_OK; i++)
 		r = rooms[i](boot, diag);
@@ -479,7 +493,9 @@ void node_boot_close(node_boot_t *boot)
 		boot->options.net->stop(node);
 	if (node->sched != NULL)
 		node_sched_stop(node);
+	node_io_stop(node);
 	node_proctab_close(node);
+	node_io_close(node);
 	if (boot->net_open)
 		boot->options.net->close(node);
 	install_offline(node);

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "console/address.h"
 #include "console/suggest.h"
+#include "io/io.h"
 #include "term/notation.h"
 
 /* One KEY = VALUE line, and the file it is in. */
@@ -174,6 +175,31 @@ static int set_shutdown(const entry_t *e)
 	return get_uint(e, 1, 3600, &e->config->shutdown_timeout_s);
 }
 
+static int set_blocking_threads(const entry_t *e)
+{
+	return get_uint(e, 1, 1024, &e->config->blocking_threads);
+}
+static int set_blocking_queue(const entry_t *e)
+{
+	return get_uint(e, 1, 1u << 20, &e->config->blocking_queue);
+}
+static int set_blocking_idle(const entry_t *e)
+{
+	return get_uint(e, 1, 3600, &e->config->blocking_idle_s);
+}
+static int set_max_sockets(const entry_t *e)
+{
+	return get_uint(e, 1, 1u << 24, &e->config->max_sockets);
+}
+static int set_process_sockets(const entry_t *e)
+{
+	return get_uint(e, 1, 1u << 24, &e->config->max_sockets_per_process);
+}
+static int set_socket_buffers(const entry_t *e)
+{
+	return get_uint(e, 1, 1u << 20, &e->config->socket_buffers_mib);
+}
+
 static int set_log_level(const entry_t *e)
 {
 	if (node_log_level_parse(e->value, &e->config->log_level) < 0)
@@ -280,7 +306,10 @@ static const option_t node_keys[] = {{"name", set_name}, {"listen", set_listen},
 	{"stack_kib", set_stack}, {"shutdown_timeout_s", set_shutdown}, {"connect", set_connect},
 	{"max_heap_kib", set_max_heap}, {"max_mailbox", set_max_mailbox},
 	{"max_mailbox_kib", set_max_mailbox_kib}, {"mailbox_full", set_mailbox_full},
-	{"suspend_ms", set_suspend}};
+	{"suspend_ms", set_suspend}, {"blocking_threads", set_blocking_threads},
+	{"blocking_queue", set_blocking_queue}, {"blocking_idle_s", set_blocking_idle},
+	{"max_sockets", set_max_sockets}, {"max_sockets_per_process", set_process_sockets},
+	{"socket_buffers_mib", set_socket_buffers}};
 static const option_t app_keys[] = {{"file", set_file}, {"type", set_type}};
 
 const char *node_config_node_key(size_t index)
@@ -499,6 +528,12 @@ static node_config_t *config_new(const char *path)
 	config->log_level = DREAM_LOG_NOTICE;
 	config->max_processes = NODE_PROC_MAX_DEFAULT;
 	config->shutdown_timeout_s = 30;
+	config->blocking_threads = NODE_IO_BLOCKING_THREADS;
+	config->blocking_queue = NODE_IO_BLOCKING_QUEUE;
+	config->blocking_idle_s = NODE_IO_BLOCKING_IDLE_S;
+	config->max_sockets = NODE_IO_SOCKETS;
+	config->max_sockets_per_process = NODE_IO_SOCKETS_PER_PROCESS;
+	config->socket_buffers_mib = NODE_IO_BUFFERS_MIB;
 	return config;
 }
 

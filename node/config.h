@@ -48,6 +48,12 @@ typedef struct node_config {
 	uint32_t when_full;  /* DREAM_FULL_* */
 	uint32_t suspend_ms; /* 0: the default */
 	uint32_t shutdown_timeout_s;
+	uint32_t blocking_threads;
+	uint32_t blocking_queue;
+	uint32_t blocking_idle_s;
+	uint32_t max_sockets;
+	uint32_t max_sockets_per_process;
+	uint32_t socket_buffers_mib;
 } node_config_t;
 
 /** Reads and checks a file.

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -212,6 +213,17 @@ static void on_signals(daemon_t *d)
 	}
 }
 
+/* Each socket is an open file; the soft limit is often low only for the sake of select(2). */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void) setrlimit(
+		RLIMIT_NOFILE, &limit); /* if not, max_sockets cannot be reached, and accept says so */
+}
+
 /* ---- running ---- */
 
 static void announce(const daemon_t *d)
@@ -313,6 +325,7 @@ static int run(const arguments_t *arguments, node_config_t *config)
 	daemon_t d = {.arguments = arguments, .config = config, .signal_fd = open_signals()};
 	node_boot_options_t options = {.config = config, .net = &node_boot_quic, .log_fd = STDERR_FILENO};
 	node_diag_t diag = {0, ""};
+	raise_file_limit();
 	if (d.signal_fd < 0)
 		return fail(EXIT_INTERNAL, "signalfd: %s", strerror(errno));
 	node_fault_install(NULL);

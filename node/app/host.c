@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "app/host_io.h"
 #include "base/clock.h"
 #include "base/ctx.h"
 #include "base/log.h"
+#include "io/pool.h"
 #include "otp/call.h"
 #include "otp/server.h"
 #include "otp/start.h"
@@ -19,20 +21,22 @@
 #include "term/codec.h"
 #include "term/notation.h"
 
+/* NULL: not in a process but in a blocking function, or on a thread of the module's own. */
 static node_proc_t *me(void)
 {
 	const node_ctx_t *ctx = node_ctx_borrow();
-	node_ctx_assert(NODE_CTX_PROCESS);
-	node_fault_check_stack(ctx);
+	if (ctx->proc != NULL)
+		node_fault_check_stack(ctx);
 	return ctx->proc;
 }
 
 /* For what a process could do for ever without waiting: others must have a turn. */
 static node_proc_t *me_charged(void)
 {
-	node_ctx_assert(NODE_CTX_PROCESS);
 	node_ctx_t *ctx = node_ctx_borrow();
 	node_proc_t *proc = ctx->proc;
+	if (proc == NULL)
+		return NULL;
 	node_fault_check_stack(ctx);
 	node_sched_charge(proc, ctx);
 	return proc;
@@ -63,19 +67,25 @@ static dream_msg_t *take_back(node_proc_t *proc, dream_msg_t *msg)
 
 static int host_msg_new(const void *data, uint64_t size_bytes, dream_msg_t **ret_msg)
 {
+	node_proc_t *proc = me();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	dream_msg_t *msg;
 	int r = node_msg_new(data, size_bytes, &msg);
-	return r < 0 ? r : give_take(me(), msg, ret_msg);
+	return r < 0 ? r : give_take(proc, msg, ret_msg);
 }
 
 static int host_msg_parse(const char *text, dream_msg_t **ret_msg)
 {
+	node_proc_t *proc = me();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	dream_msg_t *msg;
 	node_diag_t diag;
 	int r = node_notation_parse(text, strlen(text), &msg, &diag);
 	if (r < 0)
-		return node_proc_fail(me(), r, "%s", diag.text);
-	return give_take(me(), msg, ret_msg);
+		return node_proc_fail(proc, r, "%s", diag.text);
+	return give_take(proc, msg, ret_msg);
 }
 
 static int encode(node_proc_t *proc, const char *tag, const dream_type_t *type, const void *value,
@@ -95,9 +105,12 @@ static int encode(node_proc_t *proc, const char *tag, const dream_type_t *type, 
 static int host_msg_encode(
 	const char *tag, const dream_type_t *type, const void *value, dream_msg_t **ret_msg)
 {
+	node_proc_t *proc = me();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	dream_msg_t *msg;
-	int r = encode(me(), tag, type, value, &msg);
-	return r < 0 ? r : give_take(me(), msg, ret_msg);
+	int r = encode(proc, tag, type, value, &msg);
+	return r < 0 ? r : give_take(proc, msg, ret_msg);
 }
 
 #define DECODE_ON_STACK 512u
@@ -127,15 +140,18 @@ static int decode(
 
 static int host_msg_decode(const dream_msg_t *msg, const char *tag, const dream_type_t *type, void *ret_value)
 {
+	node_proc_t *proc = me();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	node_cbor_reader_t r = node_cbor_read_msg(msg);
 	const char *actual;
 	uint64_t size;
 	if (tag == NULL)
-		return decode(me(), &r, false, type, ret_value);
+		return decode(proc, &r, false, type, ret_value);
 	int code = node_codec_split_tag(msg, &actual, &size, &r);
 	if (code < 0 || strlen(tag) != size || memcmp(actual, tag, size) != 0)
-		return node_proc_fail(me(), DREAM_EDECODE, "not a message with the tag \"%s\"", tag);
-	return decode(me(), &r, true, type, ret_value);
+		return node_proc_fail(proc, DREAM_EDECODE, "not a message with the tag \"%s\"", tag);
+	return decode(proc, &r, true, type, ret_value);
 }
 
 static int32_t host_msg_has_tag(const dream_msg_t *msg, const char *tag)
@@ -151,19 +167,25 @@ static const uint8_t *host_msg_data_borrow(const dream_msg_t *msg, uint64_t *ret
 
 static dream_msg_t *host_msg_ref(const dream_msg_t *msg)
 {
+	node_proc_t *proc = me();
+	if (proc == NULL)
+		return NULL;
 	dream_msg_t *mine = NULL;
-	return give_take(me(), node_msg_ref(msg), &mine) < 0 ? NULL : mine;
+	return give_take(proc, node_msg_ref(msg), &mine) < 0 ? NULL : mine;
 }
 
 static void host_msg_unref(dream_msg_t *msg)
 {
-	if (msg != NULL && node_proc_unhold(me(), msg))
+	node_proc_t *proc = me();
+	if (msg != NULL && proc != NULL && node_proc_unhold(proc, msg))
 		node_msg_unref(msg);
 }
 
 static int host_text_set(dream_text_t *text, const char *data, uint64_t size_bytes)
 {
 	node_proc_t *proc = me();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	char *copy = size_bytes > 0 ? node_heap_alloc(proc, size_bytes) : NULL;
 	if (size_bytes > 0 && copy == NULL)
 		return DREAM_ENOMEM;
@@ -178,22 +200,27 @@ static int host_text_set(dream_text_t *text, const char *data, uint64_t size_byt
 
 static void *host_alloc(uint64_t size_bytes)
 {
-	return node_heap_alloc(me(), size_bytes);
+	node_proc_t *proc = me();
+	return proc != NULL ? node_heap_alloc(proc, size_bytes) : NULL;
 }
 
 static void *host_resize(void *block, uint64_t size_bytes)
 {
-	return node_heap_resize(me(), block, size_bytes);
+	node_proc_t *proc = me();
+	return proc != NULL ? node_heap_resize(proc, block, size_bytes) : NULL;
 }
 
 static void host_release(void *block)
 {
-	node_heap_free(me(), block);
+	node_proc_t *proc = me();
+	if (proc != NULL)
+		node_heap_free(proc, block);
 }
 
 static dream_pid_t host_self(void)
 {
-	return node_proc_pid(me());
+	node_proc_t *proc = me();
+	return proc != NULL ? node_proc_pid(proc) : (dream_pid_t){0, 0, 0};
 }
 
 static dream_ref_t ref_of(const node_proc_t *proc, uint64_t id)
@@ -217,6 +244,8 @@ static bool is_priority(int32_t priority)
 static int host_spawn(const dream_spawn_t *how, dream_pid_t *ret_pid, dream_ref_t *ret_monitor)
 {
 	node_proc_t *proc = me();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	if (!is_priority(how->priority))
 		return node_proc_fail(proc, DREAM_EINVAL, "no priority %d", how->priority);
 	uint64_t monitor = (how->flags & DREAM_SPAWN_MONITOR) ? node_proc_new_ref(proc->node) : 0;
@@ -237,6 +266,8 @@ static int host_spawn(const dream_spawn_t *how, dream_pid_t *ret_pid, dream_ref_
 static int host_send_take(const dream_dest_t *to, dream_msg_t *msg)
 {
 	node_proc_t *proc = me_charged();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	return node_call_send_take(proc->node, proc, to, take_back(proc, msg));
 }
 
@@ -244,6 +275,8 @@ static int host_receive(int32_t (*match)(void *arg, const dream_msg_t *msg), voi
 	dream_msg_t **ret_msg)
 {
 	node_proc_t *proc = me_charged();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	dream_msg_t *msg;
 	int r = node_call_receive(proc, match, arg, timeout_ms, &msg);
 	return r < 0 ? r : give_take(proc, msg, ret_msg);
@@ -251,17 +284,21 @@ static int host_receive(int32_t (*match)(void *arg, const dream_msg_t *msg), voi
 
 static int host_link(dream_pid_t pid)
 {
-	return node_proc_link(me(), pid);
+	node_proc_t *proc = me();
+	return proc != NULL ? node_proc_link(proc, pid) : DREAM_EPERM;
 }
 
 static int host_unlink(dream_pid_t pid)
 {
-	return node_proc_unlink(me(), pid);
+	node_proc_t *proc = me();
+	return proc != NULL ? node_proc_unlink(proc, pid) : DREAM_EPERM;
 }
 
 static int host_monitor(const dream_dest_t *target, dream_ref_t *ret_ref)
 {
 	node_proc_t *proc = me();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	dream_pid_t pid = target->pid;
 	uint64_t ref;
 	bool elsewhere =
@@ -282,24 +319,33 @@ static int host_monitor(const dream_dest_t *target, dream_ref_t *ret_ref)
 
 static int32_t host_demonitor(dream_ref_t ref, uint32_t flags)
 {
-	return node_proc_demonitor(me(), ref.id, (flags & DREAM_DEMONITOR_FLUSH) != 0);
+	node_proc_t *proc = me();
+	return proc != NULL && node_proc_demonitor(proc, ref.id, (flags & DREAM_DEMONITOR_FLUSH) != 0);
 }
 
 static int host_exit_signal(dream_pid_t pid, const dream_msg_t *reason)
 {
-	node_proc_exit_signal(me()->node, me(), pid, reason);
+	node_proc_t *proc = me();
+	if (proc == NULL)
+		return DREAM_EPERM;
+	node_proc_exit_signal(proc->node, proc, pid, reason);
 	return DREAM_OK;
 }
 
 static void host_exit_self(const dream_msg_t *reason)
 {
-	node_server_on_exit_self(me());
-	node_proc_exit_take(me(), node_msg_ref(reason));
+	node_proc_t *proc = me();
+	if (proc == NULL) /* there is no way back from here: the function ends instead */
+		node_pool_leave();
+	node_server_on_exit_self(proc);
+	node_proc_exit_take(proc, node_msg_ref(reason));
 }
 
 static int32_t host_trap_exit(int32_t on)
 {
 	node_proc_t *proc = me();
+	if (proc == NULL)
+		return 0;
 	bool before = (proc->flags & NODE_PROC_TRAP_EXIT) != 0;
 	node_proc_set_flag(proc, NODE_PROC_TRAP_EXIT, on != 0);
 	return before;
@@ -307,25 +353,30 @@ static int32_t host_trap_exit(int32_t on)
 
 static int host_register_name(const char *name, dream_pid_t pid)
 {
-	if (!dream_pid_equal(pid, host_self()))
+	node_proc_t *proc = me();
+	if (proc == NULL || !dream_pid_equal(pid, node_proc_pid(proc)))
 		return DREAM_EPERM;
-	return node_names_register(me()->node, name, pid);
+	return node_names_register(proc->node, name, pid);
 }
 
 static int host_unregister_name(const char *name)
 {
-	return node_names_unregister(me()->node, name);
+	node_proc_t *proc = me();
+	return proc != NULL ? node_names_unregister(proc->node, name) : DREAM_EPERM;
 }
 
 static int host_whereis(const char *name, dream_pid_t *ret_pid)
 {
-	return node_names_whereis(me()->node, name, ret_pid);
+	node_proc_t *proc = me();
+	return proc != NULL ? node_names_whereis(proc->node, name, ret_pid) : DREAM_EPERM;
 }
 
 static int host_send_after_take(
 	const dream_dest_t *to, dream_msg_t *msg, int64_t delay_ms, dream_ref_t *ret_timer)
 {
 	node_proc_t *proc = me();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	uint64_t ref = 0;
 	if (to->name != NULL && to->node != NULL && strcmp(to->node, proc->node->name) != 0) {
 		node_msg_unref(take_back(proc, msg));
@@ -341,23 +392,30 @@ static int host_send_after_take(
 
 static int64_t host_cancel_timer(dream_ref_t timer)
 {
-	return node_timer_cancel(me()->node, timer.id);
+	node_proc_t *proc = me();
+	return proc != NULL ? node_timer_cancel(proc->node, timer.id) : DREAM_EPERM;
 }
 
 static int64_t host_now_ns(void)
 {
-	return node_clock_now(node_ctx_borrow()->node);
+	const node_ctx_t *ctx = node_ctx_borrow();
+	return ctx->tag == NODE_CTX_BLOCKING ? node_pool_now_ns() : node_clock_now(ctx->node);
 }
 
 static const dream_msg_t *host_reason_borrow(void)
 {
-	return node_proc_reason_borrow(me());
+	const node_proc_t *proc = me();
+	return proc != NULL ? node_proc_reason_borrow(proc) : NULL;
 }
 
 static void host_log(int32_t level, const char *text)
 {
 	node_proc_t *proc = me();
 	char pid[300];
+	if (proc == NULL) {
+		node_pool_log(level, text);
+		return;
+	}
 	const char *app = node_app_of_borrow(proc);
 	const char *name = node_proc_extra(proc)->name;
 	node_log(proc->node, level, "%s%s%s %s: %s", app != NULL ? app : "", app != NULL ? " " : "",
@@ -368,6 +426,8 @@ static void host_log(int32_t level, const char *text)
 static int host_env_get(const char *key, dream_msg_t **ret_value)
 {
 	node_proc_t *proc = me();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	dream_msg_t *value;
 	const char *app = node_app_of_borrow(proc);
 	int r = app == NULL ? DREAM_ENOENT : node_app_env_get(proc->node, app, key, &value);
@@ -377,6 +437,8 @@ static int host_env_get(const char *key, dream_msg_t **ret_value)
 static int host_env(const dream_type_t *type, void *ret_value)
 {
 	node_proc_t *proc = me();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	dream_msg_t *map;
 	const char *app = node_app_of_borrow(proc);
 	int r = app == NULL ? DREAM_ENOENT : node_app_env_map(proc->node, app, &map);
@@ -390,7 +452,10 @@ static int host_env(const dream_type_t *type, void *ret_value)
 
 static int32_t host_set_priority(int32_t priority)
 {
-	return is_priority(priority) ? node_sched_set_priority(me(), priority) : DREAM_EINVAL;
+	node_proc_t *proc = me();
+	if (proc == NULL)
+		return DREAM_EPERM;
+	return is_priority(priority) ? node_sched_set_priority(proc, priority) : DREAM_EINVAL;
 }
 
 /* ---- gen_server ---- */
@@ -398,6 +463,8 @@ static int32_t host_set_priority(int32_t priority)
 static int host_start(const dream_start_t *how, dream_pid_t *ret_pid)
 {
 	node_proc_t *proc = me();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	node_start_t start = {.module = module_of(proc, how->module),
 		.kind = how->kind,
 		.args = how->args,
@@ -412,6 +479,8 @@ static int host_call(
 	const dream_dest_t *to, dream_msg_t *request, int64_t timeout_ms, dream_msg_t **ret_reply)
 {
 	node_proc_t *proc = me();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	dream_msg_t *reply;
 	int r = node_call_take(proc, to, node_msg_ref(request), timeout_ms, &reply);
 	return r < 0 ? r : give_take(proc, reply, ret_reply);
@@ -420,12 +489,15 @@ static int host_call(
 static int host_cast_take(const dream_dest_t *to, dream_msg_t *msg)
 {
 	node_proc_t *proc = me_charged();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	return node_call_cast_take(proc->node, proc, to, take_back(proc, msg));
 }
 
 static void host_from(dream_from_t *ret_from)
 {
-	const node_sig_t *call = me()->current;
+	const node_proc_t *proc = me();
+	const node_sig_t *call = proc != NULL ? proc->current : NULL;
 	memset(ret_from, 0, sizeof(*ret_from));
 	if (call == NULL || call->kind != NODE_SIG_CALL)
 		return;
@@ -436,13 +508,16 @@ static void host_from(dream_from_t *ret_from)
 static int host_reply_take(const dream_from_t *from, dream_msg_t *reply)
 {
 	node_proc_t *proc = me();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	node_proc_reply_take(proc->node, proc, from->pid, from->ref.id, DREAM_OK, take_back(proc, reply));
 	return DREAM_OK;
 }
 
 static void host_next_timeout(int64_t timeout_ms)
 {
-	node_server_more_t *more = node_server_ask(me());
+	node_proc_t *proc = me();
+	node_server_more_t *more = proc != NULL ? node_server_ask(proc) : NULL;
 	if (more != NULL)
 		more->next_timeout_ms = timeout_ms;
 }
@@ -450,6 +525,8 @@ static void host_next_timeout(int64_t timeout_ms)
 static void host_next_continue_take(dream_msg_t *arg)
 {
 	node_proc_t *proc = me();
+	if (proc == NULL)
+		return;
 	node_server_more_t *more = node_server_ask(proc);
 	dream_msg_t *mine = take_back(proc, arg);
 	if (more == NULL) {
@@ -462,7 +539,8 @@ static void host_next_continue_take(dream_msg_t *arg)
 
 static void host_next_reason(const dream_msg_t *reason)
 {
-	node_server_more_t *more = node_server_ask(me());
+	node_proc_t *proc = me();
+	node_server_more_t *more = proc != NULL ? node_server_ask(proc) : NULL;
 	if (more == NULL)
 		return;
 	node_msg_unref(more->next_reason);
@@ -471,13 +549,16 @@ static void host_next_reason(const dream_msg_t *reason)
 
 static int host_stop(const dream_dest_t *to, const dream_msg_t *reason, int64_t timeout_ms)
 {
-	return node_call_stop(me(), to, reason, timeout_ms);
+	node_proc_t *proc = me();
+	return proc != NULL ? node_call_stop(proc, to, reason, timeout_ms) : DREAM_EPERM;
 }
 
 static int host_call_typed(const dream_dest_t *to, const char *tag, const dream_type_t *req_type,
 	const void *req, const dream_type_t *reply_type, void *ret_reply, int64_t timeout_ms)
 {
 	node_proc_t *proc = me();
+	if (proc == NULL)
+		return DREAM_EPERM;
 	dream_msg_t *request, *reply;
 	int r = encode(proc, tag, req_type, req, &request);
 	if (r == DREAM_OK)
@@ -538,6 +619,22 @@ static const dream_host_t table = {
 	.stop = host_stop,
 	.call_typed = host_call_typed,
 	.set_priority = host_set_priority,
+	.blocking = node_host_blocking,
+	.fd_wait = node_host_fd_wait,
+	.fd_close = node_host_fd_close,
+	.tcp_listen = node_host_tcp_listen,
+	.tcp_accept = node_host_tcp_accept,
+	.tcp_connect = node_host_tcp_connect,
+	.tcp_recv = node_host_tcp_recv,
+	.tcp_send = node_host_tcp_send,
+	.tcp_shutdown = node_host_tcp_shutdown,
+	.tcp_close = node_host_tcp_close,
+	.tcp_give = node_host_tcp_give,
+	.tcp_active = node_host_tcp_active,
+	.tcp_event = node_host_tcp_event,
+	.tcp_set_options = node_host_tcp_set_options,
+	.tcp_info = node_host_tcp_info,
+	.tls_start = node_host_tls_start,
 };
 
 const dream_host_t *node_host_table_borrow(void)

@@ -112,6 +112,9 @@ TestNode::TestNode(const char *name, node_clock_t *clock, const node_sched_optio
 	EXPECT_EQ(node_log_open(&node_, -1, DREAM_LOG_DEBUG, &log), DREAM_OK);
 	EXPECT_EQ(node_proctab_open(&node_, 1u << 20), DREAM_OK);
 	EXPECT_EQ(node_sched_open(&node_, &options), DREAM_OK);
+	node_io_options_t io = {};
+	io.driven = options.n_threads == 0;
+	EXPECT_EQ(node_io_open(&node_, &io), DREAM_OK);
 	EXPECT_EQ(node_sched_start(&node_), DREAM_OK);
 }
 
@@ -121,7 +124,9 @@ void TestNode::close()
 		return;
 	open_ = false;
 	node_sched_stop(&node_);
+	node_io_stop(&node_);
 	node_proctab_close(&node_);
+	node_io_close(&node_);
 	node_app_close(&node_);
 	for (node_gen_t *gen : loaded_)
 		node_code_unref(gen);

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "code/code.h"
+#include "io/io.h"
 #include "otp/call.h"
 #include "otp/server.h"
 #include "otp/start.h"

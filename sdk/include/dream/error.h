@@ -6,15 +6,20 @@
 
 #define DREAM_OK 0
 
-#define DREAM_ENOMEM (-ENOMEM)       /* memory, or the process's memory limit, is exhausted */
-#define DREAM_EINVAL (-EINVAL)       /* an argument is outside what the function takes */
-#define DREAM_EBUSY (-EBUSY)         /* a queue is at its limit */
-#define DREAM_ENOENT (-ENOENT)       /* no such thing: name, key, timer, file */
-#define DREAM_EEXIST (-EEXIST)       /* the name is taken */
-#define DREAM_ETIMEDOUT (-ETIMEDOUT) /* the time given has passed */
-#define DREAM_ERANGE (-ERANGE)       /* a number does not fit where it should go */
-#define DREAM_EPERM (-EPERM)         /* the caller may not do this */
-#define DREAM_EIO (-EIO)             /* the system refused a read or a write */
+#define DREAM_ENOMEM (-ENOMEM)               /* memory, or the process's memory limit, is exhausted */
+#define DREAM_EINVAL (-EINVAL)               /* an argument is outside what the function takes */
+#define DREAM_EBUSY (-EBUSY)                 /* a queue is at its limit */
+#define DREAM_ENOENT (-ENOENT)               /* no such thing: name, key, timer, file */
+#define DREAM_EEXIST (-EEXIST)               /* the name is taken */
+#define DREAM_ETIMEDOUT (-ETIMEDOUT)         /* the time given has passed */
+#define DREAM_ERANGE (-ERANGE)               /* a number does not fit where it should go */
+#define DREAM_EPERM (-EPERM)                 /* the caller may not do this */
+#define DREAM_EIO (-EIO)                     /* the system refused a read or a write */
+#define DREAM_EADDRINUSE (-EADDRINUSE)       /* another socket has the address and port */
+#define DREAM_EADDRNOTAVAIL (-EADDRNOTAVAIL) /* the address is not one of this machine */
+#define DREAM_ECONNREFUSED (-ECONNREFUSED)   /* nobody listens there */
+#define DREAM_ECONNRESET (-ECONNRESET)       /* the connection broke: the peer reset it, or is gone */
+#define DREAM_EHOSTUNREACH (-EHOSTUNREACH)   /* no way to that address */
 
 #define DREAM_ENOPROC (-4001)       /* no process there: dead, never was, or an earlier incarnation */
 #define DREAM_ENOCONNECTION (-4002) /* the node is not connected, or the connection was lost */
@@ -35,6 +40,8 @@
 #define DREAM_EPROTO (-4017)        /* a peer broke the protocol */
 #define DREAM_ESYNTAX (-4018)       /* a line or a term cannot be parsed */
 #define DREAM_ELIMIT (-4019)        /* a documented limit was reached */
+#define DREAM_ECLOSED (-4020)       /* the stream has ended, or socket or descriptor were closed here */
+#define DREAM_ENOHOST (-4021)       /* no address is known for that name of a host */
 
 /* Not an error: init asks not to be started. */
 #define DREAM_IGNORE 1

@@ -16,6 +16,13 @@ struct dream_dest;
 struct dream_spawn;
 struct dream_start;
 struct dream_from;
+struct dream_blocking;
+struct dream_tcp_listen;
+struct dream_tcp_connect;
+struct dream_tcp_event;
+struct dream_tcp_options;
+struct dream_tcp_info;
+struct dream_tls;
 
 typedef struct dream_host {
 	uint32_t struct_size;
@@ -76,6 +83,26 @@ typedef struct dream_host {
 	int (*call_typed)(const struct dream_dest *to, const char *tag, const dream_type_t *req_type,
 		const void *req, const dream_type_t *reply_type, void *ret_reply, int64_t timeout_ms);
 	int32_t (*set_priority)(int32_t priority);
+
+	/* blocking.h, io.h, tcp.h */
+	int (*blocking)(const struct dream_blocking *how, int32_t *ret_result);
+	int (*fd_wait)(int32_t fd, uint32_t events, int64_t timeout_ms, uint32_t *ret_events);
+	int (*fd_close)(int32_t fd);
+	int (*tcp_listen)(const struct dream_tcp_listen *how, dream_ref_t *ret_listener);
+	int (*tcp_accept)(dream_ref_t listener, int64_t timeout_ms, dream_ref_t *ret_socket);
+	int (*tcp_connect)(const struct dream_tcp_connect *how, dream_ref_t *ret_socket);
+	int (*tcp_recv)(dream_ref_t socket, void *buffer, uint64_t cap_bytes, uint64_t least_bytes,
+		int64_t timeout_ms, uint64_t *ret_size);
+	int (*tcp_send)(dream_ref_t socket, const void *data, uint64_t size_bytes, int64_t timeout_ms,
+		uint64_t *ret_sent);
+	int (*tcp_shutdown)(dream_ref_t socket, uint32_t halves);
+	int (*tcp_close)(dream_ref_t socket);
+	int (*tcp_give)(dream_ref_t socket, dream_pid_t to);
+	int (*tcp_active)(dream_ref_t socket, int32_t count);
+	int (*tcp_event)(const dream_msg_t *msg, struct dream_tcp_event *ret_event);
+	int (*tcp_set_options)(dream_ref_t socket, const struct dream_tcp_options *options);
+	int (*tcp_info)(dream_ref_t socket, struct dream_tcp_info *ret_info);
+	int (*tls_start)(dream_ref_t socket, const struct dream_tls *how);
 } dream_host_t;
 
 /* The node's table; stored by the node before load() or any callback of the module runs. One per mapped
