@@ -354,7 +354,8 @@ static int open_procs(node_boot_t *boot, node_diag_t *diag)
 	node_sched_options_t sched = {
 		.n_threads = config->n_schedulers != 0 ? config->n_schedulers : count_cpus(),
 		.stack_bytes = (size_t) config->stack_kib << 10,
-		.crash_dir = config->crash_dir};
+		.crash_dir = config->crash_dir,
+		.slow_callback_ms = config->slow_callback_ms};
 	int r = node_proctab_open(&boot->node, config->max_processes);
 	if (r == DREAM_OK) {
 		node_limits_t limits = {.max_heap_bytes = (uint64_t) config->max_heap_kib << 10,
@@ -480,6 +481,14 @@ uint16_t node_boot_port(const node_boot_t *boot)
 	return boot->port;
 }
 
+/* A thread is left that may touch anything: only the system can clear up behind it. */
+DREAM_NORETURN static void leave_at_once(node_t *node)
+{
+	node_log(node, DREAM_LOG_ERROR,
+		"a callback did not end within 5 s of the node's stop; leaving without it");
+	_exit(1);
+}
+
 /* Also of a node that is only half open: each room looks whether it is there. The processes go after
  * the schedulers and before what their ends refer to: other nodes, code, applications, console. */
 void node_boot_close(node_boot_t *boot)
@@ -491,8 +500,8 @@ void node_boot_close(node_boot_t *boot)
 		node_console_quiesce(node);
 	if (boot->net_open)
 		boot->options.net->stop(node);
-	if (node->sched != NULL)
-		node_sched_stop(node);
+	if (node->sched != NULL && !node_sched_stop(node))
+		leave_at_once(node);
 	node_io_stop(node);
 	node_proctab_close(node);
 	node_io_close(node);

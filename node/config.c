@@ -135,6 +135,11 @@ static int set_schedulers(const entry_t *e)
 {
 	return get_uint(e, 1, 64, &e->config->n_schedulers);
 }
+static int set_slow_callback(const entry_t *e)
+{
+	return get_uint(e, 0, 3600000, &e->config->slow_callback_ms);
+}
+
 static int set_max_processes(const entry_t *e)
 {
 	return get_uint(e, 64, 1u << 27, &e->config->max_processes);
@@ -303,13 +308,13 @@ static const option_t node_keys[] = {{"name", set_name}, {"listen", set_listen},
 	{"certificate", set_certificate}, {"key", set_key}, {"module_path", set_module_path},
 	{"applications", set_applications}, {"schedulers", set_schedulers}, {"log_level", set_log_level},
 	{"cache_dir", set_cache_dir}, {"crash_dir", set_crash_dir}, {"max_processes", set_max_processes},
-	{"stack_kib", set_stack}, {"shutdown_timeout_s", set_shutdown}, {"connect", set_connect},
-	{"max_heap_kib", set_max_heap}, {"max_mailbox", set_max_mailbox},
-	{"max_mailbox_kib", set_max_mailbox_kib}, {"mailbox_full", set_mailbox_full},
-	{"suspend_ms", set_suspend}, {"blocking_threads", set_blocking_threads},
-	{"blocking_queue", set_blocking_queue}, {"blocking_idle_s", set_blocking_idle},
-	{"max_sockets", set_max_sockets}, {"max_sockets_per_process", set_process_sockets},
-	{"socket_buffers_mib", set_socket_buffers}};
+	{"slow_callback_ms", set_slow_callback}, {"stack_kib", set_stack},
+	{"shutdown_timeout_s", set_shutdown}, {"connect", set_connect}, {"max_heap_kib", set_max_heap},
+	{"max_mailbox", set_max_mailbox}, {"max_mailbox_kib", set_max_mailbox_kib},
+	{"mailbox_full", set_mailbox_full}, {"suspend_ms", set_suspend},
+	{"blocking_threads", set_blocking_threads}, {"blocking_queue", set_blocking_queue},
+	{"blocking_idle_s", set_blocking_idle}, {"max_sockets", set_max_sockets},
+	{"max_sockets_per_process", set_process_sockets}, {"socket_buffers_mib", set_socket_buffers}};
 static const option_t app_keys[] = {{"file", set_file}, {"type", set_type}};
 
 const char *node_config_node_key(size_t index)
@@ -527,6 +532,7 @@ static node_config_t *config_new(const char *path)
 	config->connect = g_ptr_array_new_with_free_func(g_free);
 	config->log_level = DREAM_LOG_NOTICE;
 	config->max_processes = NODE_PROC_MAX_DEFAULT;
+	config->slow_callback_ms = 100;
 	config->shutdown_timeout_s = 30;
 	config->blocking_threads = NODE_IO_BLOCKING_THREADS;
 	config->blocking_queue = NODE_IO_BLOCKING_QUEUE;

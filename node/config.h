@@ -41,6 +41,7 @@ typedef struct node_config {
 	char *cache_dir;        /* NULL: a private one */
 	char *crash_dir;        /* NULL: the working directory */
 	uint32_t max_processes;
+	uint32_t slow_callback_ms;
 	uint32_t stack_kib;    /* 0: the scheduler's default */
 	uint32_t max_heap_kib; /* of a module's process that says nothing itself; 0: none, as the next two */
 	uint32_t max_mailbox;

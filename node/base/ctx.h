@@ -24,6 +24,7 @@ typedef struct node_ctx {
 	void *thread;           /* the thread's own part of it */
 	void *job;              /* set with NODE_CTX_BLOCKING */
 	uint32_t tag;
+	uint32_t *hurry;  /* relaxed atomic, set by the watchdog: the turn is long; of a scheduler's thread */
 	uint32_t budget;  /* what the process may still ask of the node in this turn (sched.h) */
 	node_t *ref_node; /* whose block of reference numbers the two below are */
 	uint64_t ref_next;

@@ -27,6 +27,8 @@ typedef struct node_hooks {
 	void (*leave)(struct node_proc *proc);
 	/* sched: a process is to have another priority than normal; before it runs. */
 	int32_t (*set_priority)(struct node_proc *proc, int32_t priority);
+	/* sched: an untrappable kill was sent to a process of this node: it may be in a turn that does not end; [any]. */
+	void (*killed)(node_t *node, dream_pid_t pid);
 	/* sched: cancels the timers that a process owns; [sched]. */
 	void (*drop_timers)(struct node_proc *proc);
 	/* io: closes what a process owns that ends and is hidden already; called if proc->owns is set; [sched]. */

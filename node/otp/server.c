@@ -441,6 +441,12 @@ static node_sig_t *next_while_suspended(node_proc_t *proc)
 	return NULL;
 }
 
+/* Whoever has used milliseconds lets others have a turn before it begins something new. */
+static bool is_turn_over(int n_msgs)
+{
+	return n_msgs >= MSGS_PER_TURN || (n_msgs > 0 && node_sched_is_late(node_ctx_borrow()));
+}
+
 static int run(node_proc_t *proc)
 {
 	node_server_t *server = proc->self;
@@ -449,7 +455,7 @@ static int run(node_proc_t *proc)
 		node_proc_drain(proc);
 		r = node_proc_exiting(proc) ? NODE_RUN_EXIT : run_init(proc, server);
 	}
-	for (int n = 0; r == NODE_RUN_IDLE && n < MSGS_PER_TURN; n++) {
+	for (int n = 0; r == NODE_RUN_IDLE && !is_turn_over(n); n++) {
 		if (has_continue(server)) { /* GS-6: before any message, but not before an exit signal */
 			node_proc_drain(proc);
 			r = node_proc_exiting(proc) ? NODE_RUN_EXIT : run_continue(proc, server);

@@ -123,7 +123,9 @@ void node_proc_exit_signal(node_t *node, node_proc_t *from, dream_pid_t to, cons
 		return;
 	if (node_msg_is_text(reason, "kill"))
 		sig->flags |= NODE_SIG_F_KILL;
-	(void) node_proc_deliver_take(node, sig);
+	bool kill = (sig->flags & NODE_SIG_F_KILL) != 0 && to.node == 0;
+	if (node_proc_deliver_take(node, sig) == DREAM_OK && kill && to.creation == node->creation)
+		node->hooks.killed(node, to);
 }
 
 dream_msg_t *node_proc_flush_exit(node_proc_t *proc, dream_pid_t peer)

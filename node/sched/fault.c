@@ -22,6 +22,11 @@
 
 static const int fault_signals[NODE_FAULT_SIGNALS] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
 
+int node_fault_number(uint32_t index)
+{
+	return fault_signals[index];
+}
+
 /* ---- the handler ---- */
 
 /* Ends the program by the signal itself, so that whoever started it sees which one, and a core is written. */
@@ -49,7 +54,7 @@ static void limit_report(void)
 	(void) alarm(REPORT_SECONDS);
 }
 
-static void note_fault(node_fault_t *fault, int number, const siginfo_t *info, const ucontext_t *context)
+void node_fault_note(node_fault_t *fault, int number, const siginfo_t *info, const ucontext_t *context)
 {
 	memset(fault, 0, sizeof(*fault));
 	fault->what = node_fault_signal_name(number);
@@ -69,10 +74,10 @@ static void set_mask(ucontext_t *context, const sigset_t *mask)
 	memcpy(&context->uc_sigmask, mask, 8);
 }
 
-static void leave_process(node_sched_thread_t *t, ucontext_t *context)
+void node_fault_leave_process(node_sched_thread_t *t, int outcome, ucontext_t *context)
 {
 	node_stack_t *stack = t->running;
-	stack->outcome = NODE_STACK_FAULT;
+	stack->outcome = (int16_t) outcome;
 	set_mask(context, &t->faults->mask);
 	node_switch_escape(stack->back, context);
 }
@@ -89,13 +94,13 @@ static void on_fault(int number, siginfo_t *info, void *data)
 	if (ctx->in_fault++ > 0) /* a fault in the report */
 		end_program(number);
 	node_fault_t *fault = room != NULL ? &room->fault : &own;
-	note_fault(fault, number, info, context);
+	node_fault_note(fault, number, info, context);
 	fault->not_ours = "outside of any process";
 	if (room != NULL)
 		node_fault_judge(t, fault, context);
 	if (fault->not_ours == NULL) {
 		ctx->in_fault = 0;
-		leave_process(t, context);
+		node_fault_leave_process(t, NODE_STACK_FAULT, context);
 		return;
 	}
 	limit_report();
@@ -134,7 +139,7 @@ static const node_fault_frame_t *blamed(node_t *node, const node_fault_t *fault)
 	return &fault->frames[0];
 }
 
-static void describe_stack(node_t *node, const node_fault_t *fault, GString *text)
+void node_fault_describe(node_t *node, const node_fault_t *fault, GString *text)
 {
 	char where[300];
 	for (uint32_t i = 0; i < fault->n_frames && text->len < NODE_LOG_LINE_MAX; i++) {
@@ -168,7 +173,7 @@ void node_fault_bury(node_proc_t *proc)
 	GString *text = g_string_new(NULL);
 	node->hooks.code_describe(node, frame->pc, frame->exact, where, sizeof(where));
 	node_fault_explain(fault, details, sizeof(details));
-	describe_stack(node, fault, text);
+	node_fault_describe(node, fault, text);
 	log_crash(proc, fault, details, text->str);
 	g_string_free(text, TRUE);
 	node_proc_set_exit_take(proc, reason_new(fault->what, where));

@@ -71,6 +71,14 @@ void node_fault_enter(node_sched_thread_t *t);
 void node_fault_leave(node_sched_thread_t *t);
 /** The end of a process whose stack was left by the handler. [sched] */
 void node_fault_bury(node_proc_t *proc);
+/** The signals that are taken for faults, 0 to NODE_FAULT_SIGNALS - 1. */
+int node_fault_number(uint32_t index);
+/** Fills in what the kernel says of a signal. In a handler. */
+void node_fault_note(node_fault_t *fault, int number, const siginfo_t *info, const ucontext_t *context);
+/** Makes the thread go on in its scheduler, with that outcome for the process that it was running, when the handler returns. */
+void node_fault_leave_process(node_sched_thread_t *t, int outcome, ucontext_t *context);
+/** Its frames, symbolised, innermost first. Not in a handler. */
+void node_fault_describe(node_t *node, const node_fault_t *fault, GString *text);
 
 /* fault_judge.c */
 

@@ -16,6 +16,7 @@ DREAM_BEGIN_DECLS
 	64u /* in a row; then the run queue has a turn, so that a ping-pong starves nobody */
 
 typedef struct node_sched_thread node_sched_thread_t;
+typedef struct node_interrupt node_interrupt_t;
 typedef struct node_fault_room node_fault_room_t;
 typedef struct node_fault_facts node_fault_facts_t;
 
@@ -51,10 +52,23 @@ struct NODE_MEM_ALIGNED node_sched_thread {
 	node_sched_local_t
 		*local;        /* atomic: NULL once it was taken away; then the thread ends with its turn */
 	node_ctx_t *ctx;       /* of the thread, which it never leaves */
-	node_stack_t *running; /* the one that runs now */
+	node_stack_t *running; /* atomic: the one that runs now, or ran last */
+	uint64_t turn;         /* relaxed atomic: counts its turns */
 	node_fiber_t fiber;
 	node_fault_room_t *faults; /* NULL: faults end the node */
+	node_interrupt_t *order;   /* NULL: it cannot be interrupted */
 	pthread_t id;
+	uint32_t hurry;     /* relaxed atomic: see node_ctx_t */
+	pid_t tid;          /* atomic: 0 until it runs */
+	uint32_t over;      /* atomic: it has ended, or is about to */
+	uint32_t wake_word; /* futex of an heir that waits for a scheduler */
+	struct {            /* of the watchdog: the turn that it saw last */
+		uint64_t turn;
+		uint32_t looks; /* that saw it */
+		int64_t cpu_ns; /* what the thread had used when it was first seen */
+		bool reported;
+		bool alone; /* its scheduler was taken away */
+	} seen;
 };
 
 struct node_timers;
@@ -63,8 +77,14 @@ struct node_timers;
 typedef struct node_watch {
 	pthread_t id;
 	bool started;
-	uint32_t word;    /* futex: changes when it has to look or to stop */
-	uint32_t dormant; /* atomic: it sleeps until a scheduler wakes it */
+	uint32_t word;              /* futex: changes when it has to look or to stop */
+	uint32_t dormant;           /* atomic: it sleeps until a scheduler wakes it */
+	int64_t slow_ns;            /* of processor time: a turn that takes longer is reported; 0: none is */
+	node_sched_thread_t *spare; /* an heir that nobody has needed yet */
+	uint32_t n_stuck;           /* threads without a scheduler that have not ended */
+	pthread_mutex_t lock;       /* the next two */
+	uint64_t kills[16];         /* processes that were to be killed while they ran */
+	uint32_t n_kills;
 } node_watch_t;
 
 /* Of stow.c. Only `epoch` and `armed` are touched by others than who runs the timer, one at a time. */
@@ -103,6 +123,8 @@ struct node_sched {
 	struct node_timers *timers;
 	node_fault_facts_t *faults;
 	node_sched_local_t *locals;
+	uint32_t left_behind; /* threads that did not end when the node did */
+	GPtrArray *threads;   /* of the watchdog while it runs: all that have not ended */
 	node_watch_t watch;
 };
 
@@ -190,7 +212,19 @@ void node_direct_wait(node_sched_local_t *s, node_proc_t *proc, node_stack_t *st
 /** Who waits at @from, if anybody, was not answered in that turn: it is parked. @s: @from, or NULL from other threads. */
 void node_direct_settle(node_sched_local_t *s, node_sched_local_t *from);
 
+/* ---- sched.c */
+
+/** A thread that serves @s; NULL: an heir, which waits for a scheduler. NULL: no thread can be had. [boot], [watch] */
+node_sched_thread_t *node_sched_thread_new(node_sched_t *all, node_sched_local_t *s);
+
 /* ---- watch.c */
+
+/** What a new thread does first. False: the node stops. */
+bool node_watch_await_scheduler(node_sched_thread_t *t);
+/** Joins and frees a thread that has ended or soon will. */
+void node_watch_join(node_sched_thread_t *t);
+/** The hook `killed` of node_t. */
+void node_watch_kill(node_t *node, dream_pid_t pid);
 
 /** Errors DREAM_ELIMIT. [boot] */
 int node_watch_start(node_sched_t *all);

@@ -119,6 +119,12 @@ static void finish(node_sched_t *all, node_sched_local_t *s, node_proc_t *proc, 
 		keep_stack(s, stack);
 		node_fault_bury(proc);
 		return;
+	case NODE_STACK_KILLED:
+		node_stack_reset(stack);
+		keep_stack(s, stack);
+		node_proc_set_exit_take(proc, node_msg_text("killed")); /* X2 */
+		node_proc_die(proc);
+		return;
 	default:
 		keep_stack(s, stack);
 		node_proc_die(proc);
@@ -152,6 +158,7 @@ void node_run_turn(node_sched_thread_t *t, node_proc_t *proc)
 	node_sched_t *all = t->all;
 	node_ctx_t *ctx = t->ctx;
 	count_turn(s, proc);
+	__atomic_store_n(&t->turn, t->turn + 1, __ATOMIC_RELAXED);
 	node_stack_t *stack = stack_for(s, proc);
 	if (stack == NULL) {
 		end_without_stack(all, proc);
@@ -159,8 +166,9 @@ void node_run_turn(node_sched_thread_t *t, node_proc_t *proc)
 	}
 	__atomic_store_n(&stack->proc, proc, __ATOMIC_RELAXED);
 	stack->back = &t->fiber;
-	t->running = stack;
+	__atomic_store_n(&t->running, stack, __ATOMIC_RELEASE);
 	ctx->budget = NODE_SCHED_BUDGET;
+	__atomic_store_n(&t->hurry, 0, __ATOMIC_RELAXED);
 	ctx->stack_floor = node_stack_floor(stack);
 	ctx->proc = proc;
 	ctx->tag = NODE_CTX_PROCESS;
@@ -217,6 +225,7 @@ void node_sched_give_way(node_proc_t *proc)
 	node_ctx_t *ctx = node_ctx_borrow();
 	const node_sched_local_t *s = ctx->sched;
 	ctx->budget = NODE_SCHED_BUDGET;
+	__atomic_store_n(ctx->hurry, 0, __ATOMIC_RELAXED);
 	if (s == NULL || node_queue_is_waiting(s, NODE_PROC_LEVELS - 1) ||
 		__atomic_load_n(&s->all->n_global, __ATOMIC_RELAXED) > 0)
 		node_sched_yield(proc);

@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sched/fault_local.h"
+#include "sched/futex.h"
+#include "sched/interrupt.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STACK_BYTES ((size_t) 1 << 20)
@@ -39,6 +41,7 @@ static void set_ctx(node_sched_thread_t *t)
 	ctx->node = t->all->node;
 	ctx->sched = t->local;
 	ctx->thread = t;
+	ctx->hurry = &t->hurry;
 	ctx->proc = NULL;
 	ctx->tag = NODE_CTX_SCHED;
 	t->ctx = ctx;
@@ -115,10 +118,13 @@ static void *thread_main(void *arg)
 	(void) prctl(
 		PR_SET_TIMERSLACK, 1000UL); /* ns; the usual 50 us would be added to each nap and timer */
 	node_fault_enter(t);
-	serve(t);
+	__atomic_store_n(&t->tid, gettid(), __ATOMIC_RELAXED);
+	if (node_watch_await_scheduler(t))
+		serve(t);
 	node_fault_leave(t);
 	node_msg_drop_cache();
 	*node_ctx_borrow() = (node_ctx_t){.tag = NODE_CTX_NONE};
+	__atomic_store_n(&t->over, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -278,6 +284,9 @@ int node_sched_open(node_t *node, const node_sched_options_t *options)
 	for (uint32_t i = 0; i < all->n_locals; i++)
 		init_local(all, i);
 	node->sched = all;
+	all->threads = g_ptr_array_new();
+	all->watch.slow_ns = options->slow_callback_ms * NODE_MS;
+	node->hooks.killed = node_watch_kill;
 	node->hooks.wake = wake_proc;
 	node->hooks.block = node_run_block;
 	node->hooks.leave = node_run_leave;
@@ -286,22 +295,22 @@ int node_sched_open(node_t *node, const node_sched_options_t *options)
 	return DREAM_OK;
 }
 
-static int start_thread(node_sched_local_t *s)
+node_sched_thread_t *node_sched_thread_new(node_sched_t *all, node_sched_local_t *s)
 {
 	node_sched_thread_t *t = node_mem_zalloc_lines(sizeof(node_sched_thread_t));
 	if (t == NULL)
-		return DREAM_ENOMEM;
-	t->all = s->all;
+		return NULL;
+	t->all = all;
 	t->local = s;
+	t->order = g_try_new0(node_interrupt_t, 1);
 	if (pthread_create(&t->id, NULL, thread_main, t) != 0) {
+		g_free(t->order);
 		node_mem_free(t);
-		return DREAM_ELIMIT;
+		return NULL;
 	}
-	char name[24];
-	snprintf(name, sizeof(name), "sched-%u", s->index);
-	pthread_setname_np(t->id, name);
-	s->thread = t;
-	return DREAM_OK;
+	pthread_setname_np(t->id, "scheduler");
+	g_ptr_array_add(all->threads, t);
+	return t;
 }
 
 int node_sched_start(node_t *node)
@@ -309,28 +318,33 @@ int node_sched_start(node_t *node)
 	node_sched_t *all = node->sched;
 	all->started = true;
 	for (uint32_t i = 0; i < all->n_locals && !all->driven; i++) {
-		int r = start_thread(&all->locals[i]);
-		if (r < 0) {
+		node_sched_thread_t *t = node_sched_thread_new(all, &all->locals[i]);
+		if (t == NULL) {
 			all->n_locals = i;
-			return r;
+			return DREAM_ELIMIT;
 		}
+		__atomic_store_n(&all->locals[i].thread, t, __ATOMIC_RELAXED);
 	}
 	return all->driven ? DREAM_OK : node_watch_start(all);
 }
 
-void node_sched_stop(node_t *node)
+bool node_sched_stop(node_t *node)
 {
 	node_sched_t *all = node->sched;
 	if (!all->started || all->driven)
-		return;
+		return true;
 	__atomic_store_n(&all->stopping, 1, __ATOMIC_SEQ_CST);
 	node_idle_wake_all(all);
 	node_watch_stop(all);
-	for (uint32_t i = 0; i < all->n_locals; i++) {
-		pthread_join(all->locals[i].thread->id, NULL);
-		node_mem_free(all->locals[i].thread);
+	for (uint32_t i = 0; i < all->threads->len; i++) {
+		node_sched_thread_t *t = all->threads->pdata[i];
+		node_futex_wake(&t->wake_word);
 	}
+	for (uint32_t i = 0; i < all->threads->len; i++)
+		node_watch_join(all->threads->pdata[i]);
+	g_ptr_array_set_size(all->threads, 0);
 	all->started = false;
+	return all->left_behind == 0;
 }
 
 void node_sched_close(node_t *node)
@@ -345,6 +359,7 @@ void node_sched_close(node_t *node)
 	if (all->ready != NULL)
 		g_ptr_array_free(all->ready, TRUE);
 	node_mem_free(all->driver);
+	g_ptr_array_free(all->threads, TRUE);
 	node_mem_free(all->locals);
 	g_free(all);
 	node->sched = NULL;

@@ -16,6 +16,7 @@ typedef struct node_sched_options {
 	uint32_t keep_warm; /* of them with memory of their own before any is stowed (stow.c); 0: 1,024 */
 	const char *
 		crash_dir; /* where a report is written when a fault ends the node; lent; NULL: the working directory */
+	int64_t slow_callback_ms; /* of processor time: a callback that takes longer is reported; 0: none is */
 } node_sched_options_t;
 
 /** Makes the schedulers of a node and installs its hooks wake, block, leave, drop_timers; nothing runs yet.
@@ -23,8 +24,9 @@ typedef struct node_sched_options {
 int node_sched_open(node_t *node, const node_sched_options_t *options);
 /** Starts the threads. Errors DREAM_ENOMEM, DREAM_ELIMIT. [boot] */
 int node_sched_start(node_t *node);
-/** Stops the threads after their current turns. [boot] */
-void node_sched_stop(node_t *node);
+/** Stops the threads after their current turns.
+ *  Returns   false: some turn did not end in 5 s. Its thread still runs: nothing may be closed any more. [boot] */
+bool node_sched_stop(node_t *node);
 /** Frees everything but processes that still exist: close the process table between stop and close. [boot] */
 void node_sched_close(node_t *node);
 
@@ -54,10 +56,15 @@ void node_sched_yield(node_proc_t *proc);
 #define NODE_SCHED_BUDGET 1000u /* what a process may ask of the node in one turn: sends, receives, calls */
 /** The budget of the turn is spent: lets others run, if any are ready. [process] */
 void node_sched_give_way(node_proc_t *proc);
+/** True if the turn has taken milliseconds: what is not begun should wait for the next. [process] */
+static inline bool node_sched_is_late(const node_ctx_t *ctx)
+{
+	return __atomic_load_n(ctx->hurry, __ATOMIC_RELAXED) != 0;
+}
 /** To be called for whatever a process could do for ever without waiting. [process] */
 static inline void node_sched_charge(node_proc_t *proc, node_ctx_t *ctx)
 {
-	if (__builtin_expect(--ctx->budget == 0, 0))
+	if (__builtin_expect(--ctx->budget == 0 || node_sched_is_late(ctx), 0))
 		node_sched_give_way(proc);
 }
 

@@ -84,7 +84,18 @@ uint32_t node_stack_region(const node_stack_pool_t *pool, uint32_t index, node_s
 	return MIN(pool->per_region, n_stacks - index * pool->per_region);
 }
 
+static void *map(void *where, size_t size, int flags)
+{
+	return mmap(where, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags,
+		-1, 0);
+}
+
 /* ---- the pool ---- */
+
+static size_t arenas_size(const node_stack_pool_t *pool)
+{
+	return (pool->max_stacks / pool->per_region / ARENA_REGIONS + 1) * sizeof(void *);
+}
 
 int node_stack_pool_init(node_stack_pool_t *pool, size_t stack_bytes, uint32_t max_stacks)
 {
@@ -92,9 +103,11 @@ int node_stack_pool_init(node_stack_pool_t *pool, size_t stack_bytes, uint32_t m
 		.stack_bytes = stack_bytes, .max_stacks = max_stacks, .max_guards = most_guards()};
 	pool->region_bytes = (stack_bytes + TABLE_BYTES - 1) / TABLE_BYTES * TABLE_BYTES;
 	pool->per_region = (uint32_t) (pool->region_bytes / stack_bytes);
-	pool->arenas = g_try_new0(void *, max_stacks / pool->per_region / ARENA_REGIONS + 1);
-	if (pool->arenas == NULL)
+	/* Megabytes for the many stacks that there may be one day: mapped, so that what is not used takes no memory. */
+	void *arenas = map(NULL, arenas_size(pool), 0);
+	if (arenas == MAP_FAILED)
 		return DREAM_ENOMEM;
+	pool->arenas = arenas;
 	pthread_mutex_init(&pool->lock, NULL);
 	return DREAM_OK;
 }
@@ -117,7 +130,7 @@ void node_stack_pool_fini(node_stack_pool_t *pool)
 		munmap(region_at(pool, i * ARENA_REGIONS)->low, ARENA_REGIONS * pool->region_bytes);
 		munmap(pool->arenas[i], arena_size(pool));
 	}
-	g_free(pool->arenas);
+	munmap(pool->arenas, arenas_size(pool));
 	pthread_mutex_destroy(&pool->lock);
 }
 
@@ -139,12 +152,6 @@ static void set_state(node_stack_t *stack, uint8_t bits, bool on)
 }
 
 /* ---- mappings; with the lock held ---- */
-
-static void *map(void *where, size_t size, int flags)
-{
-	return mmap(where, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags,
-		-1, 0);
-}
 
 /* Addresses of regions, each with a table of pages to itself. */
 static char *map_stacks(const node_stack_pool_t *pool)

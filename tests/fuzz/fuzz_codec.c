@@ -10,7 +10,8 @@ DREAM_VARIANT(shape, SHAPE);
 	F(i8, a)                                                                                             \
 	F(i64, b)                                                                                            \
 	F(u64, c)                                                                                            \
-	F(f32, d) F(f64, e) F(bool, f) F(text, g) F(bytes, h) F(pid, i) F(ref, j) F(term, k) F(opt(i32), l)  \
+	F(f32, d)                                                                                            \
+	F(f64, e) F(bool, f) F(text, g) F(bytes, h) F(pid, i) F(ref, j) F(term, k) F(opt(i32), l)            \
 		F(opt(struct(item)), m) F(list(struct(item)), n) F(list(struct(shape)), o) F(list(term), p)
 DREAM_TYPE(every, EVERY);
 

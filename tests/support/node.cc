@@ -123,7 +123,7 @@ void TestNode::close()
 	if (!open_)
 		return;
 	open_ = false;
-	node_sched_stop(&node_);
+	EXPECT_TRUE(node_sched_stop(&node_)) << "a turn does not end";
 	node_io_stop(&node_);
 	node_proctab_close(&node_);
 	node_io_close(&node_);
