@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/ctx.h"
 #include "base/log.h"
+#include "base/short.h"
 #include "io/pool.h"
 #include "otp/call.h"
 #include "otp/server.h"
@@ -115,27 +116,36 @@ static int host_msg_encode(
 
 #define DECODE_ON_STACK 512u
 
-/* Decoded beside the caller's storage first, so that a failure leaves that untouched. */
+static int decode_in_place(
+	node_proc_t *proc, node_cbor_reader_t *r, bool payload, const dream_type_t *type, void *ret_value)
+{
+	node_diag_t diag;
+	node_state_mem_t mem = node_state_mem(proc);
+	struct node_heap_block *mark = node_heap_mark(proc);
+	int code = payload ? node_codec_decode_payload(r, proc->node, type, &mem.mem, ret_value, &diag)
+			   : node_codec_decode(r, proc->node, type, &mem.mem, ret_value, &diag);
+	if (code == DREAM_OK)
+		return DREAM_OK;
+	node_heap_release_since(proc, mark);
+	return node_proc_fail(proc, code, "%s", diag.text);
+}
+
+/* A failure leaves the caller's storage as it was: its content is put back. To decode elsewhere and copy the result would
+ * wait for the stores of the fields, which are narrower than the loads of a copy. */
 static int decode(
 	node_proc_t *proc, node_cbor_reader_t *r, bool payload, const dream_type_t *type, void *ret_value)
 {
 	_Alignas(16) uint8_t small[DECODE_ON_STACK];
-	node_diag_t diag;
-	node_state_mem_t mem = node_state_mem(proc);
-	struct node_heap_block *mark = node_heap_mark(proc);
-	void *value = type->size <= sizeof(small) ? small : node_heap_alloc(proc, type->size);
-	if (value == NULL)
+	void *before = type->size <= sizeof(small) ? small : node_heap_alloc_raw(proc, type->size);
+	if (before == NULL)
 		return DREAM_ENOMEM;
-	int code = payload ? node_codec_decode_payload(r, proc->node, type, &mem.mem, value, &diag)
-			   : node_codec_decode(r, proc->node, type, &mem.mem, value, &diag);
-	if (code < 0) {
-		node_heap_release_since(proc, mark);
-		return node_proc_fail(proc, code, "%s", diag.text);
-	}
-	memcpy(ret_value, value, type->size);
-	if (value != small)
-		node_heap_free(proc, value);
-	return DREAM_OK;
+	node_short_save(before, ret_value, type->size);
+	int code = decode_in_place(proc, r, payload, type, ret_value);
+	if (code < 0)
+		memcpy(ret_value, before, type->size);
+	if (before != small)
+		node_heap_free(proc, before);
+	return code;
 }
 
 static int host_msg_decode(const dream_msg_t *msg, const char *tag, const dream_type_t *type, void *ret_value)

@@ -15,7 +15,7 @@
 
 /* ---- handlers of a server ---- */
 
-static int check_handler(node_adopt_t *a, const char *what, const dream_handler_t *h, bool replies)
+static int check_handler(node_adopt_t *a, const char *what, dream_handler_t *h, bool replies)
 {
 	char member[96];
 	int r = node_adopt_text(a, what, h->tag, TAG_MAX);
@@ -29,6 +29,7 @@ static int check_handler(node_adopt_t *a, const char *what, const dream_handler_
 		r = node_adopt_code(a, what, (uintptr_t) h->fn);
 	if (r < 0)
 		return r;
+	h->tag_size = (uint32_t) strlen(h->tag);
 	if (h->request == NULL || (h->reply != NULL) != replies)
 		return node_adopt_refuse(a, "%s %s: use %s", what,
 			h->request == NULL ? "has no request type"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/short.h"
 #include "proc/heap.h"
 #include "term/codec.h"
 #include "term/notation.h"
@@ -16,10 +17,8 @@ typedef struct {
 	void *blocks; /* each begins with the address of the one before */
 } scratch_t;
 
-static void *scratch_alloc(node_codec_mem_t *mem, uint64_t size_bytes)
+static void *keep(scratch_t *scratch, void **block)
 {
-	scratch_t *scratch = (scratch_t *) mem;
-	void **block = node_heap_alloc(scratch->proc, size_bytes + 16);
 	if (block == NULL)
 		return NULL;
 	*block = scratch->blocks;
@@ -27,9 +26,21 @@ static void *scratch_alloc(node_codec_mem_t *mem, uint64_t size_bytes)
 	return block + 2;
 }
 
+static void *scratch_alloc(node_codec_mem_t *mem, uint64_t size_bytes)
+{
+	scratch_t *scratch = (scratch_t *) mem;
+	return keep(scratch, node_heap_alloc(scratch->proc, size_bytes + 16));
+}
+
+static void *scratch_alloc_raw(node_codec_mem_t *mem, uint64_t size_bytes)
+{
+	scratch_t *scratch = (scratch_t *) mem;
+	return keep(scratch, node_heap_alloc_raw(scratch->proc, size_bytes + 16));
+}
+
 static void scratch_init(scratch_t *scratch, node_proc_t *proc)
 {
-	*scratch = (scratch_t){.mem = {scratch_alloc, true}, .proc = proc};
+	*scratch = (scratch_t){.mem = {scratch_alloc, scratch_alloc_raw, true}, .proc = proc};
 }
 
 static void scratch_fini(scratch_t *scratch)
@@ -67,8 +78,7 @@ int node_callback_init(node_proc_t *proc, node_server_t *server)
 static const dream_handler_t *find(const dream_handler_t *const *handlers, const char *tag, uint64_t size)
 {
 	for (; handlers != NULL && *handlers != NULL; handlers++)
-		if (strlen((*handlers)->tag) == size &&
-			memcmp((*handlers)->tag, tag, size) == 0) /* @tag may hold a NUL */
+		if ((*handlers)->tag_size == size && node_short_equal((*handlers)->tag, tag, size))
 			return *handlers;
 	return NULL;
 }
@@ -86,8 +96,15 @@ static void *place(scratch_t *scratch, small_t *small, const dream_type_t *type)
 {
 	if (type->size > sizeof(small->bytes))
 		return scratch_alloc(&scratch->mem, type->size);
-	memset(small->bytes, 0, type->size);
 	return small->bytes;
+}
+
+static void *place_zeroed(scratch_t *scratch, small_t *small, const dream_type_t *type)
+{
+	void *at = place(scratch, small, type);
+	if (at == small->bytes)
+		node_short_zero(at, type->size);
+	return at;
 }
 
 static int refuse(node_proc_t *proc, int code, const char *text)
@@ -124,8 +141,8 @@ static dream_next_t run_typed(node_proc_t *proc, node_server_t *server, const dr
 	small_t request_small, reply_small;
 	node_diag_t diag;
 	scratch_init(&scratch, proc);
-	void *request = place(&scratch, &request_small, handler->request);
-	void *reply = handler->reply != NULL ? place(&scratch, &reply_small, handler->reply) : NULL;
+	void *request = place(&scratch, &request_small, handler->request); /* decoding zeroes it */
+	void *reply = handler->reply != NULL ? place_zeroed(&scratch, &reply_small, handler->reply) : NULL;
 	dream_next_t next = DREAM_ENOMEM;
 	if (request != NULL && (reply != NULL || handler->reply == NULL)) {
 		int r = node_codec_decode_payload(

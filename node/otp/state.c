@@ -8,9 +8,14 @@ static void *alloc(node_codec_mem_t *mem, uint64_t size_bytes)
 	return node_heap_alloc(((node_state_mem_t *) mem)->proc, size_bytes);
 }
 
+static void *alloc_raw(node_codec_mem_t *mem, uint64_t size_bytes)
+{
+	return node_heap_alloc_raw(((node_state_mem_t *) mem)->proc, size_bytes);
+}
+
 node_state_mem_t node_state_mem(node_proc_t *proc)
 {
-	return (node_state_mem_t){{alloc, false}, proc};
+	return (node_state_mem_t){{alloc, alloc_raw, false}, proc};
 }
 
 static void free_content(node_proc_t *proc, const dream_type_t *type, char *value);

@@ -43,20 +43,30 @@ bool node_heap_check(node_proc_t *proc, uint64_t more_bytes)
 	return false;
 }
 
-void *node_heap_alloc(node_proc_t *proc, uint64_t size_bytes)
+static inline void *alloc(node_proc_t *proc, uint64_t size_bytes, void *(*from)(size_t size_bytes))
 {
 	if (size_bytes == 0 || size_bytes > SIZE_MAX_BYTES)
 		return NULL;
 	bool limited = (__atomic_load_n(&proc->flags, __ATOMIC_RELAXED) & NODE_PROC_HEAP_LIMIT) != 0;
 	if (limited && !node_heap_check(proc, size_bytes))
 		return NULL;
-	block_t *block = node_mem_zalloc(sizeof(*block) + size_bytes);
+	block_t *block = from(sizeof(*block) + size_bytes);
 	if (block == NULL)
 		return NULL;
 	block->size_bytes = size_bytes;
 	push(proc, block);
 	account(proc, size_bytes);
 	return block + 1;
+}
+
+void *node_heap_alloc(node_proc_t *proc, uint64_t size_bytes)
+{
+	return alloc(proc, size_bytes, node_mem_zalloc);
+}
+
+void *node_heap_alloc_raw(node_proc_t *proc, uint64_t size_bytes)
+{
+	return alloc(proc, size_bytes, node_mem_alloc);
 }
 
 static void unlink_block(node_proc_t *proc, block_t *block)

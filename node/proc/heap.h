@@ -12,6 +12,8 @@ bool node_heap_check(node_proc_t *proc, uint64_t more_bytes);
 
 /** A zeroed block, 16-byte aligned. NULL: out of memory or beyond the process's limit, or size 0 or beyond 2^40. [process] */
 void *node_heap_alloc(node_proc_t *proc, uint64_t size_bytes);
+/** The same with any content, for what is written over at once. [process] */
+void *node_heap_alloc_raw(node_proc_t *proc, uint64_t size_bytes);
 /** Added bytes are zero; NULL: the old block stays. [process] */
 void *node_heap_resize(node_proc_t *proc, void *block, uint64_t size_bytes);
 /** NULL is allowed. A block of another process, or freed before, ends the caller with ["badfree"] rather than corrupt

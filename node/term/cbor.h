@@ -14,14 +14,14 @@ DREAM_BEGIN_DECLS
 
 /* ---- writing ---- */
 
-/* Grows as needed; a failure sticks and is told by node_cbor_finish(). Starts in a small
- * message, which is the result itself if it suffices. To be ended by node_cbor_finish() or node_cbor_fini(). */
+/* Writes into a message, which is the result itself: small at first, grown as needed. A failure sticks and is told by
+ * node_cbor_finish(). To be ended by node_cbor_finish() or node_cbor_fini(). */
 typedef struct node_cbor_writer {
-	uint8_t *data;
+	uint8_t *data; /* of msg */
 	uint64_t size_bytes;
 	uint64_t cap_bytes;
 	int error;
-	dream_msg_t *msg; /* where it started; NULL: no memory, so it starts with nothing */
+	dream_msg_t *msg; /* NULL: no memory yet */
 } node_cbor_writer_t;
 
 static inline void node_cbor_init(node_cbor_writer_t *w)
@@ -33,23 +33,19 @@ static inline void node_cbor_init(node_cbor_writer_t *w)
 	w->error = 0;
 }
 
-static inline bool node_cbor_is_small(const node_cbor_writer_t *w)
-{
-	return w->msg != NULL && w->data == w->msg->data;
-}
-
 /** Releases the buffer; a writer that was finished has none. */
 static inline void node_cbor_fini(node_cbor_writer_t *w)
 {
-	if (!node_cbor_is_small(w))
-		node_mem_free(w->data);
 	node_msg_unref(w->msg);
 	w->msg = NULL;
 	w->data = NULL;
 	w->size_bytes = w->cap_bytes = 0;
 }
 
-/** Makes a message of what was written and releases the buffer. Errors DREAM_ENOMEM, DREAM_ELIMIT. */
+/** Room for @size_bytes more, so that what is known to follow needs one allocation; no more than a hint. */
+void node_cbor_reserve(node_cbor_writer_t *w, uint64_t size_bytes);
+
+/** Makes a message of what was written and releases the writer. Errors DREAM_ENOMEM, DREAM_ELIMIT. */
 int node_cbor_finish(node_cbor_writer_t *w, dream_msg_t **ret_msg);
 
 void node_cbor_put_uint(node_cbor_writer_t *w, uint64_t value);

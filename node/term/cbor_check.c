@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One walk over nested items serves checking and skipping. It keeps its own small stack instead of
  * recursing: what it reads comes from strangers, and it runs on the small stacks of processes. */
-#include "term/cbor_head.h"
+#include "term/cbor_typed.h"
 #include "term/utf8.h"
 
 #define ENDLESS UINT64_MAX
@@ -76,6 +76,21 @@ static int enter(walk_t *w, unsigned major, uint64_t count, bool endless)
 	return push(w, is_map ? 2 * count : count, is_map);
 }
 
+/* A typed array counts as one level of nesting, as the array that it stands for. */
+static int pass_tag(walk_t *w, uint64_t tag)
+{
+	int r = push(w, 1, false);
+	if (r < 0 || !node_cbor_is_typed(tag))
+		return r;
+	node_cbor_typed_t typed;
+	if (!node_cbor_take_typed_content(&w->r, tag, &typed))
+		return bad(w, DREAM_EDECODE,
+			"a typed array is no byte string in one piece whose length is a multiple of its "
+			"items'");
+	w->frames[w->depth - 1].left = 0;
+	return DREAM_OK;
+}
+
 static int pass_head(walk_t *w)
 {
 	uint8_t initial;
@@ -93,7 +108,7 @@ static int pass_head(walk_t *w)
 	case NODE_CBOR_MAP:
 		return enter(w, major, value, endless);
 	case NODE_CBOR_TAG:
-		return push(w, 1, false);
+		return pass_tag(w, value);
 	default:
 		return DREAM_OK;
 	}

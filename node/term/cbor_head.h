@@ -56,6 +56,9 @@ static inline uint8_t *node_cbor_write_head(uint8_t *p, unsigned major, uint64_t
 	return p + 1;
 }
 
+/* Likewise; the shortest float that keeps the value. */
+uint8_t *node_cbor_write_f64(uint8_t *p, double value);
+
 static inline void node_cbor_wrote(node_cbor_writer_t *w, const uint8_t *end)
 {
 	w->size_bytes = (uint64_t) (end - w->data);
@@ -75,6 +78,9 @@ static inline void node_cbor_fail(node_cbor_writer_t *w, int code)
 		w->error = code;
 	w->cap_bytes = w->size_bytes;
 }
+
+/** The number in the bits of a float of 2, 4 or 8 bytes. */
+double node_cbor_float_of(unsigned size, uint64_t bits);
 
 /** node_cbor_check_first() with the caller's own cap on nesting, for items that stand inside others. */
 int node_cbor_check_within(const void *data, uint64_t size_bytes, unsigned depth_max,

@@ -44,11 +44,11 @@ static double from_half(uint64_t bits)
 	return (bits & 0x8000) != 0 ? -value : value;
 }
 
-static double to_number(unsigned info, uint64_t bits)
+double node_cbor_float_of(unsigned size, uint64_t bits)
 {
-	if (info == 25)
+	if (size == 2)
 		return from_half(bits);
-	if (info == 27) {
+	if (size == 8) {
 		double wide;
 		memcpy(&wide, &bits, sizeof(wide));
 		return wide;
@@ -71,7 +71,7 @@ int node_cbor_next(node_cbor_reader_t *r, node_cbor_head_t *ret_head)
 	ret_head->is_float = ret_head->major == NODE_CBOR_SIMPLE && info >= 25;
 	ret_head->value = value;
 	if (ret_head->is_float)
-		ret_head->number = to_number(info, value);
+		ret_head->number = node_cbor_float_of(1u << (info - 24), value);
 	return DREAM_OK;
 }
 

@@ -1,13 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /* The writer always writes the shortest head and the shortest float that keeps the value (RFC 8949 section
- * 4.1, preferred serialization), so equal values made by different nodes are equal bytes. */
+ * 4.1, preferred serialization), so equal values made by different nodes are equal bytes; but for long lists of
+ * numbers, which have the byte order of the machine that wrote them. */
 #include "term/cbor_head.h"
 
-#include "base/mem.h"
+#define LEAST_GROWN_BYTES 1024u
 
-#define LEAST_HEAP_BYTES 1024u
+/* The message with room for @cap_bytes of content: another one, or the same at another place. */
+static bool move(node_cbor_writer_t *w, uint64_t cap_bytes)
+{
+	dream_msg_t *msg;
+	if (w->msg != NULL && w->cap_bytes > NODE_MSG_SMALL_BYTES) {
+		msg = node_mem_realloc(w->msg, offsetof(dream_msg_t, data) + cap_bytes);
+	} else {
+		msg = node_msg_alloc_block(cap_bytes);
+		if (msg != NULL && w->msg != NULL)
+			memcpy(msg->data, w->data, w->size_bytes);
+		if (msg != NULL)
+			node_msg_unref(w->msg);
+	}
+	if (msg == NULL)
+		return false;
+	msg->size_bytes = (uint32_t) cap_bytes;
+	w->msg = msg;
+	w->data = msg->data;
+	w->cap_bytes = cap_bytes;
+	return true;
+}
 
-/* Doubles the buffer, so that n bytes cost O(n) copies. */
+/* At least doubles the room, so that n bytes cost O(n) copies; but a long string gets what it needs and no more. */
 uint8_t *node_cbor_grow(node_cbor_writer_t *w, uint64_t size_bytes)
 {
 	if (w->error < 0)
@@ -17,26 +38,35 @@ uint8_t *node_cbor_grow(node_cbor_writer_t *w, uint64_t size_bytes)
 		node_cbor_fail(w, DREAM_ELIMIT);
 		return NULL;
 	}
-	uint64_t cap = w->cap_bytes < LEAST_HEAP_BYTES / 2 ? LEAST_HEAP_BYTES : w->cap_bytes * 2;
-	while (cap < w->size_bytes + size_bytes)
-		cap *= 2;
-	bool was_small = node_cbor_is_small(w);
-	uint8_t *data = node_mem_realloc(was_small ? NULL : w->data, cap);
-	if (data == NULL) {
+	uint64_t cap = w->cap_bytes < LEAST_GROWN_BYTES / 2 ? LEAST_GROWN_BYTES : w->cap_bytes * 2;
+	if (cap < w->size_bytes + size_bytes)
+		cap = w->size_bytes + size_bytes;
+	if (cap > NODE_MSG_SIZE_MAX + NODE_CBOR_HEAD_MAX)
+		cap = NODE_MSG_SIZE_MAX + NODE_CBOR_HEAD_MAX;
+	if (!move(w, cap)) {
 		node_cbor_fail(w, DREAM_ENOMEM);
 		return NULL;
 	}
-	if (was_small)
-		memcpy(data, w->msg->data, w->size_bytes);
-	w->data = data;
-	w->cap_bytes = cap;
-	return data + w->size_bytes;
+	return w->data + w->size_bytes;
+}
+
+void node_cbor_reserve(node_cbor_writer_t *w, uint64_t size_bytes)
+{
+	if (w->error < 0 || size_bytes > NODE_MSG_SIZE_MAX || w->cap_bytes - w->size_bytes >= size_bytes)
+		return;
+	(void) move(w, w->size_bytes + size_bytes);
+}
+
+/* A quarter may be left over, since a message may wait long; beyond it, the content moves to a block of its size. */
+static bool is_roomy(const node_cbor_writer_t *w)
+{
+	return w->cap_bytes > NODE_MSG_SMALL_BYTES && w->cap_bytes - w->size_bytes > w->size_bytes / 4;
 }
 
 int node_cbor_finish(node_cbor_writer_t *w, dream_msg_t **ret_msg)
 {
 	int r = w->error;
-	if (r == 0 && node_cbor_is_small(w)) {
+	if (r == 0 && w->msg != NULL && w->size_bytes <= NODE_MSG_SIZE_MAX && !is_roomy(w)) {
 		w->msg->size_bytes = (uint32_t) w->size_bytes;
 		*ret_msg = w->msg;
 		w->msg = NULL;
@@ -85,15 +115,12 @@ static void put_byte(node_cbor_writer_t *w, uint8_t byte)
 }
 
 /* Exactly this many bytes after the initial one, however small the value: floats have no shorter form. */
-static void put_float_bits(node_cbor_writer_t *w, unsigned size, uint64_t bits)
+static uint8_t *write_float_bits(uint8_t *p, unsigned size, uint64_t bits)
 {
-	uint8_t *p = node_cbor_room(w, NODE_CBOR_HEAD_MAX);
-	if (p == NULL)
-		return;
 	*p++ = (uint8_t) (0xe0 | (size == 2 ? 25 : size == 4 ? 26 : 27));
 	for (unsigned i = size; i > 0; i--)
 		*p++ = (uint8_t) (bits >> (8 * (i - 1)));
-	node_cbor_wrote(w, p);
+	return p;
 }
 
 /* Half precision of a float that has one without loss. */
@@ -118,26 +145,27 @@ static bool to_half(uint32_t bits, uint16_t *ret_half)
 	return (whole & ((1u << shift) - 1)) == 0;
 }
 
-void node_cbor_put_f64(node_cbor_writer_t *w, double value)
+uint8_t *node_cbor_write_f64(uint8_t *p, double value)
 {
-	if (value != value) {
-		put_float_bits(w, 2, 0x7e00); /* one NaN for all */
-		return;
-	}
+	if (value != value)
+		return write_float_bits(p, 2, 0x7e00); /* one NaN for all */
 	float narrow = (float) value;
 	if ((double) narrow == value) {
 		uint32_t bits;
 		uint16_t half;
 		memcpy(&bits, &narrow, sizeof(bits));
-		if (to_half(bits, &half))
-			put_float_bits(w, 2, half);
-		else
-			put_float_bits(w, 4, bits);
-		return;
+		return to_half(bits, &half) ? write_float_bits(p, 2, half) : write_float_bits(p, 4, bits);
 	}
 	uint64_t bits;
 	memcpy(&bits, &value, sizeof(bits));
-	put_float_bits(w, 8, bits);
+	return write_float_bits(p, 8, bits);
+}
+
+void node_cbor_put_f64(node_cbor_writer_t *w, double value)
+{
+	uint8_t *p = node_cbor_room(w, NODE_CBOR_HEAD_MAX);
+	if (p != NULL)
+		node_cbor_wrote(w, node_cbor_write_f64(p, value));
 }
 
 void node_cbor_put_bool(node_cbor_writer_t *w, bool value)

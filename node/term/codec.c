@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include "base/mem.h"
+#include "base/short.h"
 #include "term/cbor_head.h"
 
 /* ---- scratch memory ---- */
@@ -58,6 +59,7 @@ static void *arena_alloc(node_codec_mem_t *mem, uint64_t size_bytes)
 void node_codec_arena_init(node_codec_arena_t *arena, bool borrow_bytes)
 {
 	arena->mem.alloc = arena_alloc;
+	arena->mem.alloc_raw = NULL;
 	arena->mem.borrow_bytes = borrow_bytes;
 	arena->blocks = NULL;
 	arena->used_bytes = 0;
@@ -86,9 +88,8 @@ static bool is_at_cap(const node_codec_mem_t *mem, uint64_t size_bytes)
 	return least > NODE_CODEC_ARENA_MAX - arena->total_bytes;
 }
 
-void *node_codec_alloc(node_codec_mem_t *mem, uint64_t size_bytes, int *ret_code)
+static void *told(const node_codec_mem_t *mem, uint64_t size_bytes, void *block, int *ret_code)
 {
-	void *block = size_bytes > NODE_CODEC_ARENA_MAX ? NULL : mem->alloc(mem, size_bytes);
 	if (block == NULL)
 		*ret_code = is_at_cap(mem, size_bytes) ? DREAM_ELIMIT : DREAM_ENOMEM;
 	else
@@ -96,12 +97,26 @@ void *node_codec_alloc(node_codec_mem_t *mem, uint64_t size_bytes, int *ret_code
 	return block;
 }
 
+void *node_codec_alloc(node_codec_mem_t *mem, uint64_t size_bytes, int *ret_code)
+{
+	void *block = size_bytes > NODE_CODEC_ARENA_MAX ? NULL : mem->alloc(mem, size_bytes);
+	return told(mem, size_bytes, block, ret_code);
+}
+
+void *node_codec_alloc_raw(node_codec_mem_t *mem, uint64_t size_bytes, int *ret_code)
+{
+	if (mem->alloc_raw == NULL)
+		return node_codec_alloc(mem, size_bytes, ret_code);
+	void *block = size_bytes > NODE_CODEC_ARENA_MAX ? NULL : mem->alloc_raw(mem, size_bytes);
+	return told(mem, size_bytes, block, ret_code);
+}
+
 void *node_codec_dup(node_codec_mem_t *mem, const void *data, uint64_t size_bytes, int *ret_code)
 {
 	*ret_code = DREAM_OK;
 	if (size_bytes == 0)
 		return NULL;
-	void *copy = node_codec_alloc(mem, size_bytes, ret_code);
+	void *copy = node_codec_alloc_raw(mem, size_bytes, ret_code);
 	return copy == NULL ? NULL : memcpy(copy, data, size_bytes);
 }
 
@@ -211,6 +226,6 @@ int node_codec_decode_payload(node_cbor_reader_t *payload, node_t *node, const d
 {
 	if (payload->at < payload->end)
 		return node_codec_decode(payload, node, type, mem, ret_value, diag);
-	memset(ret_value, 0, type->size);
+	node_short_zero(ret_value, type->size);
 	return DREAM_OK;
 }

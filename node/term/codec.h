@@ -10,6 +10,8 @@ DREAM_BEGIN_DECLS
 typedef struct node_codec_mem {
 	/* Zeroed and 16-aligned; NULL: failed. */
 	void *(*alloc)(struct node_codec_mem *mem, uint64_t size_bytes);
+	/* The same, not zeroed; NULL: there is only the one above. */
+	void *(*alloc_raw)(struct node_codec_mem *mem, uint64_t size_bytes);
 	bool borrow_bytes; /* texts, bytes and terms point into the message instead of being copied */
 } node_codec_mem_t;
 

@@ -107,6 +107,8 @@ static int check_field(checker_t *c, const dream_type_t *type, const dream_field
 		return wrong(c, type, NULL, "its parts have too many fields in all; use a term for some");
 	if (!is_name(field->name))
 		return wrong(c, type, NULL, "a field's name is missing, too long or not UTF-8");
+	if (field->name_size != strlen(field->name))
+		return wrong(c, type, field, "its name_size is not the length of its name");
 	if (field->kind == DREAM_TYPE_OPT)
 		return check_opt(c, type, field);
 	if (field->kind == DREAM_TYPE_LIST)

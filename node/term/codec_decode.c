@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Writers list the fields in the type's order, so the field that is due is compared first: for values of
  * the same version of a type nothing is searched. A search goes forward from there and wraps round. */
+#include <endian.h>
+#include "base/short.h"
 #include "term/cbor_head.h"
 #include "term/codec_walk.h"
 
@@ -36,16 +38,8 @@ static int no_memory(const decoder_t *d, int code)
 
 /* ---- plain values ---- */
 
-static int decode_integer(decoder_t *d, uint32_t kind, void *slot)
+static int store_integer(decoder_t *d, uint32_t kind, bool negative, uint64_t value, void *slot)
 {
-	const uint8_t *start = d->r->at;
-	uint8_t initial;
-	uint64_t value;
-	if (!node_cbor_take_head(d->r, &initial, &value) || NODE_CBOR_MAJOR(initial) > NODE_CBOR_NINT) {
-		d->r->at = start;
-		return mismatch(d, "an integer");
-	}
-	bool negative = NODE_CBOR_MAJOR(initial) == NODE_CBOR_NINT;
 	if (value > node_codec_int_max(kind) || (negative && !node_codec_is_signed(kind))) {
 		char text[24];
 		dream_field_t field = {.kind = kind};
@@ -56,23 +50,37 @@ static int decode_integer(decoder_t *d, uint32_t kind, void *slot)
 	return DREAM_OK;
 }
 
-static int decode_float(decoder_t *d, uint32_t kind, void *slot)
+static int decode_integer(decoder_t *d, uint32_t kind, void *slot)
 {
 	const uint8_t *start = d->r->at;
-	double value;
-	if (node_cbor_get_f64(d->r, &value) < 0)
-		return mismatch(d, "a number");
+	uint8_t initial;
+	uint64_t value;
+	if (!node_cbor_take_head(d->r, &initial, &value) || NODE_CBOR_MAJOR(initial) > NODE_CBOR_NINT) {
+		d->r->at = start;
+		return mismatch(d, "an integer");
+	}
+	return store_integer(d, kind, NODE_CBOR_MAJOR(initial) == NODE_CBOR_NINT, value, slot);
+}
+
+static int store_float(decoder_t *d, uint32_t kind, double value, void *slot)
+{
 	if (kind == DREAM_TYPE_F64) {
 		*(double *) slot = value;
 		return DREAM_OK;
 	}
 	bool finite = value - value == 0;
-	if (finite && (value > (double) __FLT_MAX__ || value < -(double) __FLT_MAX__)) {
-		d->r->at = start;
+	if (finite && (value > (double) __FLT_MAX__ || value < -(double) __FLT_MAX__))
 		return node_diag_set(d->diag, DREAM_ERANGE, ": %g does not fit f32", value);
-	}
 	*(float *) slot = (float) value;
 	return DREAM_OK;
+}
+
+static int decode_float(decoder_t *d, uint32_t kind, void *slot)
+{
+	double value;
+	if (node_cbor_get_f64(d->r, &value) < 0)
+		return mismatch(d, "a number");
+	return store_float(d, kind, value, slot);
 }
 
 /* ---- strings ---- */
@@ -174,11 +182,62 @@ static int decode_items(decoder_t *d, const dream_field_t *elem, uint8_t *items,
 	return DREAM_OK;
 }
 
+static int convert_item(decoder_t *d, uint32_t kind, const node_cbor_head_t *head, void *slot)
+{
+	if (node_codec_is_integer(kind)) {
+		if (head->is_float)
+			return node_diag_set(d->diag, DREAM_EDECODE, ": expected an integer, found a float");
+		return store_integer(d, kind, head->major == NODE_CBOR_NINT, head->value, slot);
+	}
+	double value = head->is_float                  ? head->number
+		       : head->major == NODE_CBOR_UINT ? (double) head->value
+						       : -1.0 - (double) head->value;
+	return store_float(d, kind, value, slot);
+}
+
+/* Another width, sign or byte order than this machine has for the kind. */
+static int convert_items(
+	decoder_t *d, const dream_field_t *field, const node_cbor_typed_t *typed, uint8_t *items)
+{
+	for (uint64_t i = 0; i < typed->count; i++) {
+		node_cbor_head_t head;
+		node_cbor_typed_item(typed, i, &head);
+		int r = convert_item(d, field->elem_kind, &head, items + i * field->elem_size);
+		if (r < 0)
+			return node_codec_path(d->diag, r, "[%zu]", (size_t) i);
+	}
+	return DREAM_OK;
+}
+
+/* Lists are the callback's to change, so not even where bytes are borrowed do they point into the message. */
+static int decode_typed(
+	decoder_t *d, const dream_field_t *field, const node_cbor_typed_t *typed, dream_list_t *list)
+{
+	uint64_t size = typed->count * field->elem_size; /* at most 2^26 items of 8 bytes */
+	int r = DREAM_OK;
+	uint8_t *items = size == 0 ? NULL : node_codec_alloc_raw(d->mem, size, &r);
+	if (r < 0)
+		return no_memory(d, r);
+	if (typed->tag != node_codec_typed_tag(field->elem_kind))
+		r = convert_items(d, field, typed, items);
+	else if (size > 0)
+		memcpy(items, typed->data, size);
+	if (r < 0)
+		return r;
+	list->items = items;
+	list->count = typed->count;
+	return DREAM_OK;
+}
+
 static int decode_list(decoder_t *d, const dream_field_t *field, dream_list_t *list)
 {
 	uint64_t count;
-	if (node_cbor_get_array(d->r, &count) < 0) /* refuses more items than bytes are left */
+	node_cbor_typed_t typed;
+	if (node_cbor_get_array(d->r, &count) < 0) { /* refuses more items than bytes are left */
+		if (node_codec_is_number(field->elem_kind) && node_cbor_take_typed(d->r, &typed))
+			return decode_typed(d, field, &typed, list);
 		return mismatch(d, "an array");
+	}
 	bool endless = count == UINT64_MAX;
 	if (endless && !count_items(d, &count))
 		return mismatch(d, "an array");
@@ -261,13 +320,9 @@ static int decode_field(decoder_t *d, const dream_field_t *field, uint8_t *slot)
 
 /* ---- structs and variants ---- */
 
-/* A loop, since names are short and a call of memcmp costs more than they do. */
-static inline bool name_is(const char *name, const uint8_t *key, uint64_t size)
+static inline bool name_is(const dream_field_t *field, const uint8_t *key, uint64_t size)
 {
-	for (uint64_t i = 0; i < size; i++)
-		if ((uint8_t) name[i] != key[i] || key[i] == 0)
-			return false;
-	return name[size] == '\0';
+	return field->name_size == size && node_short_equal(field->name, key, size);
 }
 
 /* Moves on over one field; returns where it lies. */
@@ -287,7 +342,7 @@ static const dream_field_t *search(cursor_t *c, const uint8_t *key, uint64_t siz
 			ahead = (cursor_t){c->type, 0, 0, true};
 		const dream_field_t *field = &c->type->fields[ahead.index];
 		*ret_offset = pass_field(&ahead);
-		if (!name_is(field->name, key, size))
+		if (!name_is(field, key, size))
 			continue;
 		*c = ahead;
 		return field;
@@ -298,7 +353,7 @@ static const dream_field_t *search(cursor_t *c, const uint8_t *key, uint64_t siz
 static inline const dream_field_t *find_field(
 	cursor_t *c, const uint8_t *key, uint64_t size, uint64_t *ret_offset)
 {
-	if (c->index < c->type->n_fields && name_is(c->type->fields[c->index].name, key, size)) {
+	if (c->index < c->type->n_fields && name_is(&c->type->fields[c->index], key, size)) {
 		const dream_field_t *field = &c->type->fields[c->index];
 		*ret_offset = pass_field(c);
 		return field;
@@ -335,25 +390,40 @@ static int decode_pair(decoder_t *d, cursor_t *c, uint8_t *at)
 	return r < 0 ? node_codec_path(d->diag, r, ".%s", field->name) : DREAM_OK;
 }
 
-/* The argument behind @at, which has info 24 to 27, if nine bytes are there to load it from at once. */
+/* The argument behind @at, which has info 24 or more; NULL: not there, or no argument. */
 static inline const uint8_t *long_argument(const uint8_t *at, const uint8_t *end, uint64_t *ret_value)
 {
 	unsigned size = 1u << (NODE_CBOR_INFO(*at) - 24);
-	if (end - at < (ptrdiff_t) NODE_CBOR_HEAD_MAX || NODE_CBOR_INFO(*at) > 27)
+	if (end - at <= (ptrdiff_t) size)
 		return NULL;
-	uint64_t big;
-	memcpy(&big, at + 1, sizeof(big));
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	big = __builtin_bswap64(big);
-#endif
-	*ret_value = big >> (64 - 8 * size);
-	return at + 1 + size;
+	uint16_t two;
+	uint32_t four;
+	uint64_t eight;
+	switch (NODE_CBOR_INFO(*at)) {
+	case 24:
+		*ret_value = at[1];
+		return at + 2;
+	case 25:
+		memcpy(&two, at + 1, sizeof(two));
+		*ret_value = be16toh(two);
+		return at + 3;
+	case 26:
+		memcpy(&four, at + 1, sizeof(four));
+		*ret_value = be32toh(four);
+		return at + 5;
+	case 27:
+		memcpy(&eight, at + 1, sizeof(eight));
+		*ret_value = be64toh(eight);
+		return at + 9;
+	default:
+		return NULL;
+	}
 }
 
 /* The end of a plain value that was stored, or NULL: not a value for this way, and nothing stored.
  * @at has a byte. */
 static inline const uint8_t *plain_value(
-	const decoder_t *d, const dream_field_t *field, const uint8_t *at, const uint8_t *end, uint8_t *slot)
+	bool borrow, const dream_field_t *field, const uint8_t *at, const uint8_t *end, uint8_t *slot)
 {
 	unsigned major = NODE_CBOR_MAJOR(*at);
 	uint64_t value = NODE_CBOR_INFO(*at);
@@ -364,7 +434,7 @@ static inline const uint8_t *plain_value(
 		node_codec_store_int(field->kind, slot, value);
 		return next;
 	}
-	if (field->kind == DREAM_TYPE_TEXT && major == NODE_CBOR_TEXT && d->mem->borrow_bytes && value < 24 &&
+	if (field->kind == DREAM_TYPE_TEXT && major == NODE_CBOR_TEXT && borrow && value < 24 &&
 		value < (uint64_t) (end - at)) {
 		*(dream_text_t *) (void *) slot = (dream_text_t){(const char *) at + 1, value};
 		return at + 1 + value;
@@ -378,28 +448,28 @@ static inline const uint8_t *plain_value(
 
 /* The fields that come in order with plain values, which is most of most messages. The general way goes
  * through d->r for every head, and waiting for those stores was half of the time of a small struct. */
-static uint64_t decode_run(decoder_t *d, cursor_t *c, uint64_t left, uint8_t *base)
+static inline const uint8_t *decode_run(
+	bool borrow, cursor_t *c, uint64_t *left, const uint8_t *at, const uint8_t *end, uint8_t *base)
 {
-	const uint8_t *at = d->r->at, *end = d->r->end;
 	const dream_type_t *type = c->type;
 	uint64_t offset = c->offset;
 	uint32_t i = c->index;
-	for (; left > 0 && i < type->n_fields && at < end; left--, i++) {
+	for (; *left > 0 && i < type->n_fields && at < end; --*left, i++) {
 		const dream_field_t *field = &type->fields[i];
-		unsigned size = *at - (NODE_CBOR_TEXT << 5);
-		if (size >= 24 || 1 + size >= (uint64_t) (end - at) || !name_is(field->name, at + 1, size))
+		uint64_t size = field->name_size;
+		if (size >= 24 || *at != (NODE_CBOR_TEXT << 5 | size) || 1 + size >= (uint64_t) (end - at) ||
+			!node_short_equal(field->name, at + 1, size))
 			break;
 		uint64_t begin = node_codec_align(offset, field->align);
-		const uint8_t *next = plain_value(d, field, at + 1 + size, end, base + begin);
+		const uint8_t *next = plain_value(borrow, field, at + 1 + size, end, base + begin);
 		if (next == NULL)
 			break;
 		at = next;
 		offset = begin + field->size;
 	}
-	d->r->at = at;
 	c->index = i;
 	c->offset = offset;
-	return left;
+	return at;
 }
 
 /* @count items before the case's name was read; UINT64_MAX: until the break. */
@@ -426,7 +496,7 @@ static int decode_variant(decoder_t *d, const dream_type_t *type, uint8_t *at)
 	if (node_cbor_get_text(d->r, &name, &size) < 0)
 		return mismatch(d, "the name of a case");
 	for (uint32_t i = 0; i < type->n_fields; i++) {
-		if (!name_is(type->fields[i].name, (const uint8_t *) name, size))
+		if (!name_is(&type->fields[i], (const uint8_t *) name, size))
 			continue;
 		*(uint32_t *) (void *) at = i + 1;
 		int r = decode_case(d, &type->fields[i], count, at + node_codec_union_offset(type));
@@ -436,34 +506,74 @@ static int decode_variant(decoder_t *d, const dream_type_t *type, uint8_t *at)
 		(int) (size < 64 ? size : 64), name);
 }
 
-static int decode_struct(decoder_t *d, const dream_type_t *type, uint8_t *at)
+/* @left pairs, or those until the break. */
+static __attribute__((noinline)) int decode_pairs(
+	decoder_t *d, cursor_t *c, uint64_t left, bool endless, uint8_t *at)
 {
-	if (type->form == DREAM_FORM_VARIANT)
-		return decode_variant(d, type, at);
-	uint64_t left;
-	if (node_cbor_get_map(d->r, &left) < 0)
-		return mismatch(d, "a map");
-	bool endless = left == UINT64_MAX;
-	cursor_t c = {type, 0, 0, false};
-	for (;;) {
-		if (!endless && !c.out_of_order)
-			left = decode_run(d, &c, left, at);
-		if (left == 0 || (endless && node_cbor_take_break(d->r)))
-			return DREAM_OK;
-		int r = decode_pair(d, &c, at);
+	while (left > 0 && !(endless && node_cbor_take_break(d->r))) {
+		int r = decode_pair(d, c, at);
 		if (r < 0)
 			return r;
 		left--;
+		if (!endless && !c->out_of_order)
+			d->r->at = decode_run(d->mem->borrow_bytes, c, &left, d->r->at, d->r->end, at);
 	}
+	return DREAM_OK;
+}
+
+static __attribute__((noinline)) int decode_other_map(decoder_t *d, const dream_type_t *type, uint8_t *at)
+{
+	uint64_t left;
+	if (node_cbor_get_map(d->r, &left) < 0)
+		return mismatch(d, "a map");
+	cursor_t c = {type, 0, 0, false};
+	return decode_pairs(d, &c, left, left == UINT64_MAX, at);
+}
+
+/* The plain fields at the beginning of a struct whose map has a head of one byte. False: none such is next. */
+static inline bool begin_struct(node_cbor_reader_t *r, bool borrow, const dream_type_t *type, uint8_t *at,
+	cursor_t *ret_c, uint64_t *ret_left)
+{
+	const uint8_t *p = r->at, *end = r->end;
+	uint64_t left = p < end ? (uint64_t) *p - (NODE_CBOR_MAP << 5) : UINT64_MAX;
+	if (type->form != DREAM_FORM_STRUCT || left >= 24 || 2 * left >= (uint64_t) (end - p))
+		return false;
+	*ret_c = (cursor_t){type, 0, 0, false};
+	r->at = decode_run(borrow, ret_c, &left, p + 1, end, at);
+	*ret_left = left;
+	return true;
+}
+
+static int decode_struct(decoder_t *d, const dream_type_t *type, uint8_t *at)
+{
+	cursor_t c;
+	uint64_t left;
+	if (type->form == DREAM_FORM_VARIANT)
+		return decode_variant(d, type, at);
+	if (!begin_struct(d->r, d->mem->borrow_bytes, type, at, &c, &left))
+		return decode_other_map(d, type, at);
+	return left == 0 ? DREAM_OK : decode_pairs(d, &c, left, false, at);
+}
+
+/* What begin_struct() left, or all of it. */
+static __attribute__((noinline)) int decode_generally(
+	decoder_t d, const dream_type_t *type, void *ret_value, const cursor_t *begun, uint64_t left)
+{
+	cursor_t c = *begun;
+	int r = c.type != NULL ? decode_pairs(&d, &c, left, false, ret_value)
+			       : decode_struct(&d, type, ret_value);
+	return r < 0 ? node_codec_path(d.diag, r, "%s", type->name) : DREAM_OK;
 }
 
 int node_codec_decode(node_cbor_reader_t *r, node_t *node, const dream_type_t *type, node_codec_mem_t *mem,
 	void *ret_value, node_diag_t *diag)
 {
-	decoder_t d = {r, node, mem, diag};
-	memset(ret_value, 0, type->size);
-	int result = decode_struct(&d, type, ret_value);
-	if (result < 0)
-		return node_codec_path(diag, result, "%s", type->name);
-	return DREAM_OK;
+	cursor_t c;
+	uint64_t left = 0;
+	node_short_zero(ret_value, type->size);
+	if (!begin_struct(r, mem->borrow_bytes, type, ret_value, &c, &left))
+		c.type = NULL;
+	else if (__builtin_expect(left == 0, 1))
+		return DREAM_OK;
+	return decode_generally((decoder_t){r, node, mem, diag}, type, ret_value, &c, left);
 }

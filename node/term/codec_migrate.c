@@ -115,11 +115,6 @@ static int move_number(
 
 /* ---- the rest ---- */
 
-static bool is_number(uint32_t kind)
-{
-	return node_codec_is_integer(kind) || is_float(kind);
-}
-
 static int no_memory(migration_t *m, int code)
 {
 	return node_diag_set(m->diag, code, ": %s", node_diag_code_text(code));
@@ -145,7 +140,10 @@ static int move_list(migration_t *m, const dream_field_t *from, const dream_list
 	uint8_t *items = size == 0 ? NULL : node_codec_alloc(m->mem, size, &r);
 	if (r < 0)
 		return no_memory(m, r);
-	for (uint64_t i = 0; i < old->count; i++) {
+	bool same = from_elem.kind == to_elem.kind && node_codec_is_number(to_elem.kind);
+	if (same && size > 0)
+		memcpy(items, old->items, size);
+	for (uint64_t i = 0; i < old->count && !same; i++) {
 		const uint8_t *item = (const uint8_t *) old->items + i * from_elem.size;
 		r = move_field(m, &from_elem, item, &to_elem, items + i * to_elem.size);
 		if (r < 0)
@@ -201,7 +199,7 @@ static int move_field(
 {
 	if (to->kind == DREAM_TYPE_OPT)
 		return move_to_opt(m, from, old, to, slot);
-	if (is_number(from->kind) && is_number(to->kind))
+	if (node_codec_is_number(from->kind) && node_codec_is_number(to->kind))
 		return move_number(m, from, old, to, slot);
 	if (from->kind != to->kind)
 		return refuse(m, from, to);

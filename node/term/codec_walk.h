@@ -5,6 +5,7 @@
  * a walk in order needs an addition and a mask per field. node_codec_check_type() proved that they add up. */
 #ifndef NODE_TERM_CODEC_WALK_H
 #define NODE_TERM_CODEC_WALK_H
+#include "term/cbor_typed.h"
 #include "term/codec.h"
 
 DREAM_BEGIN_DECLS
@@ -33,7 +34,7 @@ static inline uint64_t node_codec_opt_offset(const dream_field_t *field)
 static inline dream_field_t node_codec_elem(const dream_field_t *field)
 {
 	dream_field_t elem = {field->name, field->elem_kind, field->elem_size, field->elem_align,
-		DREAM_TYPE_NONE, 0, 0, field->sub};
+		DREAM_TYPE_NONE, 0, 0, field->sub, field->name_size};
 	return elem;
 }
 
@@ -45,6 +46,11 @@ static inline bool node_codec_is_unit(const dream_type_t *type)
 static inline bool node_codec_is_integer(uint32_t kind)
 {
 	return kind >= DREAM_TYPE_I8 && kind <= DREAM_TYPE_U64;
+}
+
+static inline bool node_codec_is_number(uint32_t kind)
+{
+	return kind >= DREAM_TYPE_I8 && kind <= DREAM_TYPE_F64;
 }
 
 static inline bool node_codec_is_signed(uint32_t kind)
@@ -63,6 +69,17 @@ static inline uint64_t node_codec_int_max(uint32_t kind)
 {
 	unsigned bits = 8 * node_codec_int_size(kind) - (node_codec_is_signed(kind) ? 1 : 0);
 	return UINT64_MAX >> (64 - bits);
+}
+
+/* The tag of a typed array that holds numbers of a kind as this machine has them. */
+static inline uint64_t node_codec_typed_tag(uint32_t kind)
+{
+	unsigned little = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? NODE_CBOR_TYPED_LITTLE : 0;
+	if (!node_codec_is_integer(kind))
+		return NODE_CBOR_TYPED | NODE_CBOR_TYPED_FLOAT | little | (kind == DREAM_TYPE_F32 ? 1 : 2);
+	unsigned width = (kind - DREAM_TYPE_I8) & NODE_CBOR_TYPED_WIDTH;
+	return NODE_CBOR_TYPED | (node_codec_is_signed(kind) ? NODE_CBOR_TYPED_SIGNED : 0) |
+	       (width > 0 ? little : 0) | width;
 }
 
 /* Stores the low bytes of @bits, which hold the value in two's complement. */
@@ -111,6 +128,9 @@ DREAM_PRINTF(3, 4) int node_codec_path(node_diag_t *diag, int code, const char *
 /** Memory for @size_bytes (not 0) from @mem, or NULL with *ret_code DREAM_ENOMEM or, at the arena's cap,
  *  DREAM_ELIMIT. */
 void *node_codec_alloc(node_codec_mem_t *mem, uint64_t size_bytes, int *ret_code);
+
+/** The same for what is written over at once: the bytes may be anything. */
+void *node_codec_alloc_raw(node_codec_mem_t *mem, uint64_t size_bytes, int *ret_code);
 
 /** A copy of those bytes; NULL with DREAM_OK for none at all. */
 void *node_codec_dup(node_codec_mem_t *mem, const void *data, uint64_t size_bytes, int *ret_code);

@@ -51,8 +51,11 @@ void node_msg_drop_cache(void)
 
 dream_msg_t *node_msg_alloc(uint64_t size_bytes)
 {
-	if (size_bytes > NODE_MSG_SIZE_MAX)
-		return NULL;
+	return size_bytes > NODE_MSG_SIZE_MAX ? NULL : node_msg_alloc_block(size_bytes);
+}
+
+dream_msg_t *node_msg_alloc_block(uint64_t size_bytes)
+{
 	dream_msg_t *msg = size_bytes <= NODE_MSG_SMALL_BYTES
 				   ? take_small()
 				   : node_mem_alloc(offsetof(dream_msg_t, data) + size_bytes);

@@ -21,6 +21,9 @@ struct dream_msg {
 /** An uninitialised message of @size_bytes; the caller fills data. NULL: out of memory or too large. [any] */
 dream_msg_t *node_msg_alloc(uint64_t size_bytes);
 
+/** The same without the cap, for who applies it later. [any] */
+dream_msg_t *node_msg_alloc_block(uint64_t size_bytes);
+
 /** Copies one item that is known to be well-formed. Errors DREAM_ENOMEM, DREAM_ELIMIT. [any] */
 int node_msg_copy(const void *data, uint64_t size_bytes, dream_msg_t **ret_msg);
 

@@ -3,6 +3,7 @@
 #include "term/notation.h"
 
 #include <math.h>
+#include "term/cbor_typed.h"
 #include "term/notation_out.h"
 
 typedef node_notation_out_t out_t;
@@ -100,6 +101,24 @@ static bool json_container(out_t *out, const node_cbor_head_t *head)
 	return true;
 }
 
+static bool json_headed(out_t *out, const node_cbor_head_t *head);
+
+static bool json_tagged(out_t *out, uint64_t tag)
+{
+	node_cbor_typed_t typed;
+	if (!node_cbor_is_typed(tag) || !node_cbor_take_typed_content(&out->r, tag, &typed))
+		return json_item(out);
+	g_string_append_c(out->text, '[');
+	for (uint64_t i = 0; i < typed.count; i++) {
+		node_cbor_head_t head;
+		node_cbor_typed_item(&typed, i, &head);
+		g_string_append(out->text, i == 0 ? "" : ", ");
+		(void) json_headed(out, &head);
+	}
+	g_string_append_c(out->text, ']');
+	return true;
+}
+
 static void json_simple(GString *text, const node_cbor_head_t *head)
 {
 	if (head->is_float && isfinite(head->number))
@@ -126,7 +145,7 @@ static bool json_headed(out_t *out, const node_cbor_head_t *head)
 	case NODE_CBOR_MAP:
 		return json_container(out, head);
 	case NODE_CBOR_TAG:
-		return json_item(out);
+		return json_tagged(out, head->value);
 	default:
 		json_simple(out->text, head);
 		return true;

@@ -2,6 +2,7 @@
 /* A recursive descent that writes CBOR as it goes. The head of an array or map is put in front once its
  * items are counted, which moves them; with nesting capped at 128 that stays linear enough for what people
  * type. */
+#include "term/cbor_typed.h"
 #include "term/notation.h"
 
 #include "term/notation_lex.h"
@@ -127,6 +128,8 @@ static int parse_chunks(lex_t *lex)
 /* After "number(". */
 static int parse_tagged(lex_t *lex, uint64_t tag)
 {
+	if (node_cbor_is_typed(tag))
+		return node_notation_fail(lex, "a typed array is written as a list: [1, 2, 3]");
 	node_cbor_put_tag(lex->w, tag);
 	int r = open_bracket(lex);
 	if (r == 0)

@@ -4,6 +4,7 @@
 #include "term/notation.h"
 
 #include <math.h>
+#include "term/cbor_typed.h"
 #include "term/notation_out.h"
 #include "term/utf8.h"
 
@@ -165,8 +166,29 @@ static bool print_container(out_t *out, const node_cbor_head_t *head)
 	return ok;
 }
 
+static bool print_headed(out_t *out, const node_cbor_head_t *head);
+
+/* As the list that it is for people; false: not a typed array, and nothing printed. */
+static bool print_typed(out_t *out, uint64_t tag)
+{
+	node_cbor_typed_t typed;
+	if (!node_cbor_is_typed(tag) || !node_cbor_take_typed_content(&out->r, tag, &typed))
+		return false;
+	g_string_append_c(out->text, '[');
+	for (uint64_t i = 0; i < typed.count && !node_notation_is_full(out); i++) {
+		node_cbor_head_t head;
+		node_cbor_typed_item(&typed, i, &head);
+		g_string_append(out->text, i == 0 ? "" : ", ");
+		(void) print_headed(out, &head);
+	}
+	g_string_append_c(out->text, ']');
+	return true;
+}
+
 static bool print_tagged(out_t *out, uint64_t tag)
 {
+	if (print_typed(out, tag))
+		return true;
 	g_string_append_printf(out->text, "%" G_GUINT64_FORMAT "(", (guint64) tag);
 	bool ok = print_item(out);
 	g_string_append_c(out->text, ')');

@@ -6,13 +6,12 @@
 DREAM_TYPE(item, ITEM);
 #define SHAPE(V) V(none, dream_unit) V(one, item)
 DREAM_VARIANT(shape, SHAPE);
-#define EVERY(F)                                                                                             \
-	F(i8, a)                                                                                             \
-	F(i64, b)                                                                                            \
-	F(u64, c)                                                                                            \
-	F(f32, d)                                                                                            \
-	F(f64, e) F(bool, f) F(text, g) F(bytes, h) F(pid, i) F(ref, j) F(term, k) F(opt(i32), l)            \
-		F(opt(struct(item)), m) F(list(struct(item)), n) F(list(struct(shape)), o) F(list(term), p)
+#define PLAIN(F) F(i8, a) F(i64, b) F(u64, c) F(f32, d) F(f64, e) F(bool, f)
+#define STRINGS(F) F(text, g) F(bytes, h) F(pid, i) F(ref, j) F(term, k)
+#define OPTS(F) F(opt(i32), l) F(opt(struct(item)), m)
+#define LISTS(F) F(list(struct(item)), n) F(list(struct(shape)), o) F(list(term), p)
+#define NUMBERS(F) F(list(i32), q) F(list(u64), r)
+#define EVERY(F) PLAIN(F) STRINGS(F) OPTS(F) LISTS(F) NUMBERS(F)
 DREAM_TYPE(every, EVERY);
 
 static int number(node_t *node, const char *name, uint64_t name_size, uint32_t *ret_number)

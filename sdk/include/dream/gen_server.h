@@ -37,7 +37,7 @@ typedef struct dream_from {
 /* One typed handler; made by DREAM_ON_CALL, DREAM_ON_CAST and DREAM_ON_INFO. */
 typedef struct dream_handler {
 	uint32_t struct_size;
-	uint32_t reserved;
+	uint32_t tag_size; /* 0; the node counts once, in its own copy */
 	const char *tag;
 	const dream_type_t *request; /* lent to `fn` decoded; its texts and lists live until `fn` returns */
 	const dream_type_t *reply;   /* NULL for casts and infos; zeroed storage for `fn` */

@@ -85,6 +85,7 @@ typedef struct dream_field {
 	uint32_t elem_size;
 	uint32_t elem_align;
 	const struct dream_type *sub; /* of a struct, or of an opt's or list's struct element */
+	uint64_t name_size;           /* bytes of `name`, so that nobody has to count them for each message */
 } dream_field_t;
 
 #define DREAM_FORM_STRUCT 0u
@@ -193,7 +194,7 @@ typedef struct dream_type {
 	DREAM_TYPE_LIST, sizeof(dream_list_t), _Alignof(dream_list_t), DREAM_K_##kind, DREAM_SUB_##kind
 
 #define DREAM_DECLARE_FIELD(kind, name) DREAM_C_##kind name;
-#define DREAM_DESCRIBE_FIELD(kind, name) {#name, DREAM_D_##kind},
+#define DREAM_DESCRIBE_FIELD(kind, name) {#name, DREAM_D_##kind, sizeof(#name) - 1},
 #define DREAM_COUNT(array) (uint32_t)(sizeof(array) / sizeof((array)[0]))
 
 /** Defines name##_t, a struct with the fields of FIELDS, and name##_type, its description. */
@@ -210,7 +211,7 @@ typedef struct dream_type {
 		name##_fields}
 
 #define DREAM_DECLARE_CASE(name, type_name) type_name##_t name;
-#define DREAM_DESCRIBE_CASE(name, type_name) {#name, DREAM_D_struct(type_name)},
+#define DREAM_DESCRIBE_CASE(name, type_name) {#name, DREAM_D_struct(type_name), sizeof(#name) - 1},
 
 /** Defines name##_t, { uint32_t which; union { … } as; }, from CASES(V) V(case, type) …; name##_which_t
  *  numbers the cases in order from 1 by way of CASES. A case without a payload has type dream_unit. */

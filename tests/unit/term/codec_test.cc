@@ -449,26 +449,39 @@ TEST(CodecCheckType, FieldsThatDoNotAddUpAreRefused)
 TEST(CodecCheckType, WrongFieldsAreRefused)
 {
 	const dream_field_t bad[] = {
-		{"x", 99, 8, 8, 0, 0, 0, nullptr},
-		{"x", DREAM_TYPE_NONE, 8, 8, 0, 0, 0, nullptr},
-		{"x", DREAM_TYPE_I64, 4, 8, 0, 0, 0, nullptr},
-		{"x", DREAM_TYPE_I64, 8, 0, 0, 0, 0, nullptr},
-		{"x", DREAM_TYPE_I64, 8, 3, 0, 0, 0, nullptr},
-		{nullptr, DREAM_TYPE_I64, 8, 8, 0, 0, 0, nullptr},
-		{"", DREAM_TYPE_I64, 8, 8, 0, 0, 0, nullptr},
-		{"\xff", DREAM_TYPE_I64, 8, 8, 0, 0, 0, nullptr},
-		{"x", DREAM_TYPE_STRUCT, 8, 8, 0, 0, 0, nullptr},
-		{"x", DREAM_TYPE_STRUCT, 4, 4, 0, 0, 0, &add_type},
-		{"x", DREAM_TYPE_LIST, 8, 8, DREAM_TYPE_I64, 8, 8, nullptr},
-		{"x", DREAM_TYPE_LIST, 16, 8, DREAM_TYPE_I64, 4, 8, nullptr},
-		{"x", DREAM_TYPE_LIST, 16, 8, DREAM_TYPE_LIST, 16, 8, nullptr},
-		{"x", DREAM_TYPE_OPT, 8, 8, DREAM_TYPE_I64, 8, 8, nullptr},
-		{"x", DREAM_TYPE_OPT, 8, 8, DREAM_TYPE_OPT, 16, 8, nullptr},
+		{"x", 99, 8, 8, 0, 0, 0, nullptr, 1},
+		{"x", DREAM_TYPE_NONE, 8, 8, 0, 0, 0, nullptr, 1},
+		{"x", DREAM_TYPE_I64, 4, 8, 0, 0, 0, nullptr, 1},
+		{"x", DREAM_TYPE_I64, 8, 0, 0, 0, 0, nullptr, 1},
+		{"x", DREAM_TYPE_I64, 8, 3, 0, 0, 0, nullptr, 1},
+		{nullptr, DREAM_TYPE_I64, 8, 8, 0, 0, 0, nullptr, 0},
+		{"", DREAM_TYPE_I64, 8, 8, 0, 0, 0, nullptr, 0},
+		{"\xff", DREAM_TYPE_I64, 8, 8, 0, 0, 0, nullptr, 1},
+		{"x", DREAM_TYPE_I64, 8, 8, 0, 0, 0, nullptr, 0},
+		{"x", DREAM_TYPE_I64, 8, 8, 0, 0, 0, nullptr, 2},
+		{"x", DREAM_TYPE_STRUCT, 8, 8, 0, 0, 0, nullptr, 1},
+		{"x", DREAM_TYPE_STRUCT, 4, 4, 0, 0, 0, &add_type, 1},
+		{"x", DREAM_TYPE_LIST, 8, 8, DREAM_TYPE_I64, 8, 8, nullptr, 1},
+		{"x", DREAM_TYPE_LIST, 16, 8, DREAM_TYPE_I64, 4, 8, nullptr, 1},
+		{"x", DREAM_TYPE_LIST, 16, 8, DREAM_TYPE_LIST, 16, 8, nullptr, 1},
+		{"x", DREAM_TYPE_OPT, 8, 8, DREAM_TYPE_I64, 8, 8, nullptr, 1},
+		{"x", DREAM_TYPE_OPT, 8, 8, DREAM_TYPE_OPT, 16, 8, nullptr, 1},
 	};
 	for (const dream_field_t &field : bad) {
 		dream_type_t t = {sizeof(dream_type_t), DREAM_FORM_STRUCT, "t", 0, 1, field.size, 8, &field};
 		EXPECT_EQ(check_with(t), DREAM_ETYPE) << field.kind;
 	}
+}
+
+TEST(CodecCheckType, AWrongLengthOfANameIsNamed)
+{
+	dream_field_t field = add_fields[0];
+	field.name_size = 3;
+	dream_type_t t = {sizeof(dream_type_t), DREAM_FORM_STRUCT, "t", 0, 1, 8, 8, &field};
+	node_diag_t diag = {};
+	EXPECT_EQ(check_with(t, &diag), DREAM_ETYPE);
+	EXPECT_STREQ(diag.text,
+		"type t, field by: its name_size is not the length of its name; describe it with DREAM_TYPE");
 }
 
 TEST(CodecCheckType, DuplicateNamesAreRefused)
@@ -482,7 +495,7 @@ TEST(CodecCheckType, DuplicateNamesAreRefused)
 
 TEST(CodecCheckType, ATypeThatContainsItselfIsRefused)
 {
-	dream_field_t field = {"next", DREAM_TYPE_LIST, 16, 8, DREAM_TYPE_STRUCT, 16, 8, nullptr};
+	dream_field_t field = {"next", DREAM_TYPE_LIST, 16, 8, DREAM_TYPE_STRUCT, 16, 8, nullptr, 4};
 	dream_type_t t = {sizeof(dream_type_t), DREAM_FORM_STRUCT, "node", 0, 1, 16, 8, &field};
 	field.sub = &t;
 	EXPECT_EQ(node_codec_check_type(&t, nullptr), DREAM_ETYPE);

@@ -13,8 +13,8 @@ using entry_t = int (*)(const uint8_t *, size_t);
 /* Flips, inserts, removes, repeats; sometimes bytes that CBOR or the notation treat specially. */
 void mutate(std::vector<uint8_t> &item, std::mt19937 &random)
 {
-	static const uint8_t special[] = {0, 0x17, 0x18, 0x1b, 0x5f, 0x7f, 0x80, 0x9b, 0x9f, 0xa1, 0xbf, 0xc2,
-		0xf6, 0xfb, 0xff, '"', '[', '{', '(', '_', ',', '-', '/', '\\', '\''};
+	static const uint8_t special[] = {0, 0x17, 0x18, 0x1b, 0x5f, 0x7f, 0x80, 0xd8, 0x40, 0x4e, 0x56, 0x9b,
+		0x9f, 0xa1, 0xbf, 0xc2, 0xf6, 0xfb, 0xff, '"', '[', '{', '(', '_', ',', '-', '/', '\\', '\''};
 	size_t at = item.empty() ? 0 : random() % item.size();
 	auto where = item.begin() + static_cast<long>(at);
 	uint8_t byte = random() % 2 ? special[random() % sizeof(special)] : static_cast<uint8_t>(random());
@@ -65,6 +65,12 @@ std::vector<std::vector<uint8_t>> items()
 	std::vector<std::vector<uint8_t>> out;
 	for (const char *text : texts)
 		out.push_back(term::parse(text));
+	/* Typed arrays, which have no notation of their own: "m" has prices of f32, big-endian, and "q" integers of u16
+	 * where i32 are wanted; the last two are malformed. */
+	for (const char *item : {"a1616da166707269636573d851483fc0000040000000", "a16171d845460100ffff0200",
+		     "a16172d84f5008000000000000000900000000000000", "82d84043010203d8484180",
+		     "a16171d845430100ff", "d84601"})
+		out.push_back(term::unhex(item));
 	return out;
 }
 
