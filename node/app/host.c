@@ -26,8 +26,10 @@
 static node_proc_t *me(void)
 {
 	const node_ctx_t *ctx = node_ctx_borrow();
-	if (ctx->proc != NULL)
-		node_fault_check_stack(ctx);
+	if (ctx->proc == NULL)
+		return NULL;
+	node_fault_check_stack(ctx);
+	node_sched_poll(ctx);
 	return ctx->proc;
 }
 
@@ -409,7 +411,11 @@ static int64_t host_cancel_timer(dream_ref_t timer)
 static int64_t host_now_ns(void)
 {
 	const node_ctx_t *ctx = node_ctx_borrow();
-	return ctx->tag == NODE_CTX_BLOCKING ? node_pool_now_ns() : node_clock_now(ctx->node);
+	if (ctx->tag == NODE_CTX_BLOCKING)
+		return node_pool_now_ns();
+	if (ctx->tag == NODE_CTX_PROCESS)
+		node_sched_poll(ctx); /* a loop that waits for a time calls nothing else */
+	return node_clock_now(ctx->node);
 }
 
 static const dream_msg_t *host_reason_borrow(void)

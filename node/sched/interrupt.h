@@ -9,14 +9,16 @@ DREAM_BEGIN_DECLS
 /* node_interrupt_t.state */
 #define NODE_INTERRUPT_NONE 0u
 #define NODE_INTERRUPT_ASKED 1u
-#define NODE_INTERRUPT_BUSY 2u /* the thread is at it */
-#define NODE_INTERRUPT_DONE 3u /* `seen` has the stack, and what was asked has been done */
-#define NODE_INTERRUPT_REFUSED                                                                               \
-	4u /* not now: the turn was over, or the thread not in a module; seen.not_ours may say why */
+#define NODE_INTERRUPT_BUSY 2u    /* the thread is at it */
+#define NODE_INTERRUPT_DONE 3u    /* `seen` has the stack, and what was asked has been done */
+#define NODE_INTERRUPT_REFUSED 4u /* the turn was over */
+/* The thread was not in a module; seen.not_ours says where. If a scheduler was asked for, it may still be given, at the next
+ * call from the module to the node. */
+#define NODE_INTERRUPT_DEFERRED 5u
 
 /* What the watchdog asks of one thread. */
 struct node_interrupt {
-	uint32_t state;   /* atomic; the rest belongs to the watchdog unless it is ASKED or BUSY */
+	uint32_t state;   /* atomic; the rest belongs to the watchdog unless it is ASKED, BUSY or DEFERRED */
 	uint64_t turn;    /* t->turn it is about */
 	uint64_t kill_id; /* end this process, if it is the one that runs; 0: none */
 	node_sched_thread_t
@@ -27,12 +29,17 @@ struct node_interrupt {
 /** Installs the signal's handler for this operating-system process. [boot] */
 void node_interrupt_install(void);
 
-/** Asks @t to say where turn @turn is, to end process @kill_id if that is what runs, and to hand its scheduler to @heir.
- *  Returns   false: it has not answered the last question, or there is no such thread. [watch] */
-bool node_interrupt_ask(node_sched_thread_t *t, uint64_t turn, uint64_t kill_id, node_sched_thread_t *heir);
+/** Asks @t what t->order says: where turn `turn` is, to end process `kill_id` if that is what runs, and to hand its scheduler
+ *  to `heir`. The last question was answered or taken back.
+ *  Returns   false: there is no such thread. [watch] */
+bool node_interrupt_ask(node_sched_thread_t *t);
 
-/** Takes the question back. False: it was answered, or is just being answered. [watch] */
+/** Takes the question back if it was not answered. False: it is just being answered. [watch] */
 bool node_interrupt_take_back(node_sched_thread_t *t);
+
+/** The turn that lost its scheduler is over: what the thread still does, with locks that others wait for, it does at once if
+ *  the system lets it (without CAP_SYS_NICE: RLIMIT_NICE of 20). [sched] */
+void node_interrupt_over(const node_sched_t *all);
 
 DREAM_END_DECLS
 #endif

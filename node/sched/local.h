@@ -37,15 +37,21 @@ typedef struct NODE_MEM_ALIGNED node_sched_local {
 	uint32_t taken_seen[NODE_SCHED_MAX];   /* of each other scheduler, at our look (steal.c) */
 	uint32_t waiting_seen[NODE_SCHED_MAX]; /* the same; 0: we did not look */
 	bool looked;                           /* since the last real sleep */
-	uint32_t invited_tick;                 /* the last turn in which we thought of inviting */
-	int64_t invited_ns;                    /* when we did */
-	int64_t invite_every_ns;               /* relaxed atomic */
+	bool yielded; /* the last turn was a whole one: what is looked at every so often may be due */
+	uint32_t invited_tick;   /* the last turn in which we thought of inviting */
+	int64_t invited_ns;      /* when we did */
+	int64_t invite_every_ns; /* relaxed atomic */
 	int64_t woken_ns;
 	uint32_t wake_word; /* futex: changes when somebody wakes us */
 	bool searching;     /* counted in n_searching */
 	node_wheel_t wheel;
 	node_sched_stats_t stats; /* relaxed atomics */
 } node_sched_local_t;
+
+/* What the watchdog took a thread for when it looked last. */
+#define NODE_WATCH_HEIR 0u   /* it waits for a scheduler */
+#define NODE_WATCH_SERVES 1u /* it has one */
+#define NODE_WATCH_ALONE 2u  /* it was taken away: the thread ends with its turn */
 
 struct NODE_MEM_ALIGNED node_sched_thread {
 	node_sched_t *all;
@@ -59,7 +65,6 @@ struct NODE_MEM_ALIGNED node_sched_thread {
 	node_interrupt_t *order;   /* NULL: it cannot be interrupted */
 	pthread_t id;
 	uint32_t hurry;     /* relaxed atomic: see node_ctx_t */
-	pid_t tid;          /* atomic: 0 until it runs */
 	uint32_t over;      /* atomic: it has ended, or is about to */
 	uint32_t wake_word; /* futex of an heir that waits for a scheduler */
 	struct {            /* of the watchdog: the turn that it saw last */
@@ -67,7 +72,7 @@ struct NODE_MEM_ALIGNED node_sched_thread {
 		uint32_t looks; /* that saw it */
 		int64_t cpu_ns; /* what the thread had used when it was first seen */
 		bool reported;
-		bool alone; /* its scheduler was taken away */
+		uint8_t role; /* NODE_WATCH_* */
 	} seen;
 };
 
@@ -77,13 +82,15 @@ struct node_timers;
 typedef struct node_watch {
 	pthread_t id;
 	bool started;
-	uint32_t word;              /* futex: changes when it has to look or to stop */
-	uint32_t dormant;           /* atomic: it sleeps until a scheduler wakes it */
-	int64_t slow_ns;            /* of processor time: a turn that takes longer is reported; 0: none is */
-	node_sched_thread_t *spare; /* an heir that nobody has needed yet */
-	uint32_t n_stuck;           /* threads without a scheduler that have not ended */
-	pthread_mutex_t lock;       /* the next two */
-	uint64_t kills[16];         /* processes that were to be killed while they ran */
+	int policy; /* of the schedulers' threads, as the operating system schedules them */
+	struct sched_param param;
+	uint32_t word;        /* futex: changes when it has to look or to stop */
+	uint32_t dormant;     /* atomic: it sleeps until a scheduler wakes it */
+	int64_t slow_ns;      /* of processor time: a turn that takes longer is reported; 0: none is */
+	GPtrArray *heirs;     /* threads that wait for a scheduler, promised to nobody */
+	uint32_t n_alone;     /* threads without a scheduler that have not ended */
+	pthread_mutex_t lock; /* the next two */
+	uint64_t kills[16];   /* processes that were to be killed while they ran */
 	uint32_t n_kills;
 } node_watch_t;
 

@@ -174,8 +174,9 @@ node_proc_t *node_queue_next(node_sched_local_t *s)
 		return proc;
 	if (__atomic_load_n(&s->all->has_levels, __ATOMIC_RELAXED))
 		return next_by_level(s);
-	if (s->tick % GLOBAL_EVERY == 0)
+	if (s->yielded || s->tick % GLOBAL_EVERY == 0)
 		proc = pop_global(s->all);
+	s->yielded = false;
 	if (proc == NULL)
 		proc = next_normal(s);
 	return proc != NULL ? proc : pop_global(s->all);

@@ -5,6 +5,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sched/fault_local.h"
+#include "sched/interrupt.h"
+
+#define FIRST_GRANT 8u /* of a turn's budget, before the clock is read */
 
 /* ---- leaving the scheduler's queues ---- */
 
@@ -99,6 +102,8 @@ static void finish(node_sched_t *all, node_sched_local_t *s, node_proc_t *proc, 
 		return;
 	case NODE_STACK_YIELD:
 		proc->stack = stack;
+		if (s != NULL)
+			s->yielded = true;
 		requeue(all, s, proc);
 		return;
 	case NODE_STACK_IDLE:
@@ -152,13 +157,28 @@ static void count_turn(node_sched_local_t *s, node_proc_t *proc)
 	__atomic_store_n(&proc->last_sched, s->index, __ATOMIC_RELAXED);
 }
 
+static void grant(node_ctx_t *ctx, uint32_t n)
+{
+	ctx->granted = n;
+	ctx->budget = n;
+	ctx->rest -= n;
+}
+
+static void begin_turn(node_sched_thread_t *t)
+{
+	__atomic_store_n(&t->turn, t->turn + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->hurry, 0, __ATOMIC_RELAXED);
+	t->ctx->first_look_ns = 0;
+	t->ctx->rest = NODE_SCHED_BUDGET;
+	grant(t->ctx, FIRST_GRANT);
+}
+
 void node_run_turn(node_sched_thread_t *t, node_proc_t *proc)
 {
 	node_sched_local_t *s = t->local;
 	node_sched_t *all = t->all;
 	node_ctx_t *ctx = t->ctx;
 	count_turn(s, proc);
-	__atomic_store_n(&t->turn, t->turn + 1, __ATOMIC_RELAXED);
 	node_stack_t *stack = stack_for(s, proc);
 	if (stack == NULL) {
 		end_without_stack(all, proc);
@@ -167,8 +187,7 @@ void node_run_turn(node_sched_thread_t *t, node_proc_t *proc)
 	__atomic_store_n(&stack->proc, proc, __ATOMIC_RELAXED);
 	stack->back = &t->fiber;
 	__atomic_store_n(&t->running, stack, __ATOMIC_RELEASE);
-	ctx->budget = NODE_SCHED_BUDGET;
-	__atomic_store_n(&t->hurry, 0, __ATOMIC_RELAXED);
+	begin_turn(t);
 	ctx->stack_floor = node_stack_floor(stack);
 	ctx->proc = proc;
 	ctx->tag = NODE_CTX_PROCESS;
@@ -180,6 +199,8 @@ void node_run_turn(node_sched_thread_t *t, node_proc_t *proc)
 	s = __atomic_load_n(&t->local, __ATOMIC_RELAXED);
 	if (s != NULL)
 		node_direct_settle(s, s);
+	else
+		node_interrupt_over(all);
 	finish(all, s, proc, stack);
 }
 
@@ -219,14 +240,41 @@ void node_sched_yield(node_proc_t *proc)
 	node_run_go_back(node_run_stack(), NODE_STACK_YIELD, NODE_FOREVER);
 }
 
-/* With nobody else ready here the turn simply begins anew. */
-void node_sched_give_way(node_proc_t *proc)
+static bool has_work(const node_sched_local_t *s, int64_t now_ns)
+{
+	return node_queue_is_waiting(s, NODE_PROC_LEVELS - 1) || node_wheel_next_ns(&s->wheel) <= now_ns ||
+	       __atomic_load_n(&s->all->n_global, __ATOMIC_RELAXED) > 0;
+}
+
+/* With nothing else to do here the turn simply begins anew. */
+static void give_way(node_proc_t *proc, node_ctx_t *ctx, int64_t now_ns)
+{
+	const node_sched_local_t *s = ctx->sched;
+	begin_turn(ctx->thread);
+	if (s == NULL || has_work(s, now_ns))
+		node_sched_yield(proc);
+}
+
+/* Most turns are over before the clock is read. Then it is read more and more seldom if the process is quick: how much it
+ * asked for between the first look and this one says how much it will until its time is over. */
+void node_sched_spent(node_proc_t *proc)
 {
 	node_ctx_t *ctx = node_ctx_borrow();
-	const node_sched_local_t *s = ctx->sched;
-	ctx->budget = NODE_SCHED_BUDGET;
-	__atomic_store_n(ctx->hurry, 0, __ATOMIC_RELAXED);
-	if (s == NULL || node_queue_is_waiting(s, NODE_PROC_LEVELS - 1) ||
-		__atomic_load_n(&s->all->n_global, __ATOMIC_RELAXED) > 0)
-		node_sched_yield(proc);
+	int64_t now_ns = node_clock_now(proc->node);
+	uint32_t used = NODE_SCHED_BUDGET - ctx->rest;
+	if (node_sched_is_late(ctx) || ctx->rest == 0) {
+		give_way(proc, ctx, now_ns);
+		return;
+	}
+	if (ctx->first_look_ns == 0) {
+		ctx->first_look_ns = now_ns;
+		grant(ctx, FIRST_GRANT);
+		return;
+	}
+	int64_t each_ns = MAX((now_ns - ctx->first_look_ns) / (used - FIRST_GRANT), 1);
+	int64_t left_ns = NODE_SCHED_TURN_NS - each_ns * used;
+	if (left_ns < each_ns)
+		give_way(proc, ctx, now_ns);
+	else
+		grant(ctx, (uint32_t) MIN(left_ns / each_ns, MIN(ctx->rest, 3 * used)));
 }

@@ -19,10 +19,8 @@
 #endif
 #define MAX_STACKS (UINT32_C(1) << 24)
 #define KEEP_WARM 1024u
-#define MOST_WARM 32u    /* times what is kept warm */
-#define CLOCK_EVERY 8u   /* turns between two looks at the clock */
-#define LATE_MS 2        /* by which another scheduler's timers are late before a watcher fires them */
-#define GLOBAL_EVERY 64u /* turns between two looks at the global queue while there is local work */
+#define MOST_WARM 32u  /* times what is kept warm */
+#define CLOCK_EVERY 8u /* turns between two looks at the clock */
 
 static void wake_proc(node_t *node, node_proc_t *proc)
 {
@@ -99,7 +97,7 @@ static void serve(node_sched_thread_t *t)
 	set_ctx(t);
 	while ((s = __atomic_load_n(&t->local, __ATOMIC_RELAXED)) != NULL &&
 		!__atomic_load_n(&t->all->stopping, __ATOMIC_RELAXED)) {
-		if (s->tick % CLOCK_EVERY == 0)
+		if (s->yielded || s->tick % CLOCK_EVERY == 0)
 			fire_timers(s);
 		node_proc_t *proc = find_work(s);
 		if (proc == NULL) {
@@ -118,7 +116,6 @@ static void *thread_main(void *arg)
 	(void) prctl(
 		PR_SET_TIMERSLACK, 1000UL); /* ns; the usual 50 us would be added to each nap and timer */
 	node_fault_enter(t);
-	__atomic_store_n(&t->tid, gettid(), __ATOMIC_RELAXED);
 	if (node_watch_await_scheduler(t))
 		serve(t);
 	node_fault_leave(t);

@@ -53,19 +53,31 @@ void node_sched_set_director(node_t *node, node_sched_director_t *director);
 /** Lets others run; for long loops of the node's own processes. [process] */
 void node_sched_yield(node_proc_t *proc);
 
-#define NODE_SCHED_BUDGET 1000u /* what a process may ask of the node in one turn: sends, receives, calls */
-/** The budget of the turn is spent: lets others run, if any are ready. [process] */
-void node_sched_give_way(node_proc_t *proc);
+/* A turn is over after so much asked of the node (sends, receives, calls), or, where each takes long, after this time. A callback
+ * that asks for nothing is the watchdog's. */
+#define NODE_SCHED_BUDGET 1000u
+#define NODE_SCHED_TURN_NS ((int64_t) 50000)
+/** What was granted is used: grants more, or lets others run, if any are ready. [process] */
+void node_sched_spent(node_proc_t *proc);
 /** True if the turn has taken milliseconds: what is not begun should wait for the next. [process] */
 static inline bool node_sched_is_late(const node_ctx_t *ctx)
 {
 	return __atomic_load_n(ctx->hurry, __ATOMIC_RELAXED) != 0;
 }
+/** See node_sched_poll(). */
+void node_sched_let_go(const node_ctx_t *ctx);
+/** A module calls the node: in a turn that has taken milliseconds, gives up the scheduler if the watchdog asked for it. The turn goes
+ *  on. First thing in a function of the host table: ctx->sched may be NULL afterwards. [process] */
+static inline void node_sched_poll(const node_ctx_t *ctx)
+{
+	if (__builtin_expect(node_sched_is_late(ctx), 0))
+		node_sched_let_go(ctx);
+}
 /** To be called for whatever a process could do for ever without waiting. [process] */
 static inline void node_sched_charge(node_proc_t *proc, node_ctx_t *ctx)
 {
 	if (__builtin_expect(--ctx->budget == 0 || node_sched_is_late(ctx), 0))
-		node_sched_give_way(proc);
+		node_sched_spent(proc);
 }
 
 /** The priority of a process, DREAM_PRIORITY_*, for its next turns; returns the one before. [process] of @proc, or before it runs */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The watchdog: a thread that looks at the others every few milliseconds as long as a scheduler is awake. A turn that has
+/* The watchdog: a thread that looks at the others every millisecond as long as a scheduler is awake. A turn that has
  * not ended between two looks is long. Then
  *
  *   1. what waits for its end, though others could serve it, is taken away: the process in the hand-off slot, the caller of
@@ -11,20 +11,17 @@
  *
  * Time is the thread's own processor time: a thread that was not let run, or waits in a system call, is not blamed. For 2 to 4 the
  * thread is interrupted (interrupt.c); it may say no, and is asked again at the next look. */
-#include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "sched/futex.h"
 #include "sched/interrupt.h"
 
-#define LOOK_MS 2       /* while all turns are short */
-#define CLOSE_LOOK_MS 1 /* while one is long */
-#define LINGER_LOOKS 50 /* that find everybody asleep, before the watchdog sleeps too */
+#define LOOK_NS NODE_MS
+#define LINGER_LOOKS 100 /* that find everybody asleep, before the watchdog sleeps too */
 #define STUCK_NS (2 * NODE_MS)
-#define STUCK_MAX 64u /* threads at once without a scheduler; then callbacks hold up their queues */
+#define ALONE_MAX 64u /* threads at once without a scheduler; then callbacks hold up their queues */
 #define JOIN_SECONDS 5
 
 static bool is_asleep(node_sched_t *all, uint32_t index)
@@ -69,18 +66,50 @@ static uint32_t note_turn(node_sched_thread_t *t)
 	return 0;
 }
 
-/* The heir's thread is made before it is needed: the interrupted thread cannot make one. */
-static node_sched_thread_t *heir_for(node_sched_t *all, const node_sched_thread_t *t)
+/* ---- who serves, who waits to, who no longer does ---- */
+
+/* Threads change hands in the middle of a turn, whether the watchdog looks or not; so it goes by what it finds. */
+static void note_role(node_sched_thread_t *t)
 {
-	const node_sched_local_t *s = __atomic_load_n(&t->local, __ATOMIC_RELAXED);
-	if (s == NULL || all->watch.n_stuck >= STUCK_MAX)
-		return NULL;
-	if (!node_queue_is_waiting(s, NODE_PROC_LEVELS - 1) && !node_queue_has_global(all))
-		return NULL;
-	if (all->watch.spare == NULL)
-		all->watch.spare = node_sched_thread_new(all, NULL);
-	return all->watch.spare;
+	node_watch_t *watch = &t->all->watch;
+	bool serves = __atomic_load_n(&t->local, __ATOMIC_ACQUIRE) != NULL;
+	if (serves && t->seen.role == NODE_WATCH_HEIR)
+		t->seen.role = NODE_WATCH_SERVES;
+	if (serves || t->seen.role != NODE_WATCH_SERVES)
+		return;
+	t->seen.role = NODE_WATCH_ALONE;
+	watch->n_alone++;
 }
+
+/* An heir is promised to one thread at a time: two schedulers given to it would leave one with nobody to serve it. It is
+ * made before it is needed, since the interrupted thread cannot make one. */
+static node_sched_thread_t *take_heir(node_sched_t *all)
+{
+	GPtrArray *heirs = all->watch.heirs;
+	if (heirs->len > 0)
+		return g_ptr_array_steal_index_fast(heirs, heirs->len - 1);
+	node_sched_thread_t *heir = node_sched_thread_new(all, NULL);
+	if (heir != NULL) /* not our own priority */
+		(void) pthread_setschedparam(heir->id, all->watch.policy, &all->watch.param);
+	return heir;
+}
+
+static void give_back_heir(node_sched_thread_t *t)
+{
+	if (t->order->heir != NULL)
+		g_ptr_array_add(t->all->watch.heirs, t->order->heir);
+	t->order->heir = NULL;
+}
+
+static bool needs_heir(const node_sched_thread_t *t, int64_t used_ns)
+{
+	const node_sched_t *all = t->all;
+	const node_sched_local_t *s = __atomic_load_n(&t->local, __ATOMIC_RELAXED);
+	return used_ns >= STUCK_NS && s != NULL && all->watch.n_alone < ALONE_MAX &&
+	       (node_queue_is_waiting(s, NODE_PROC_LEVELS - 1) || node_queue_has_global(all));
+}
+
+/* ---- asking ---- */
 
 /* The process that runs there, if it was to be killed; the id stays in the list until it has ended. */
 static uint64_t kill_for(node_sched_t *all, const node_sched_thread_t *t)
@@ -97,6 +126,12 @@ static uint64_t kill_for(node_sched_t *all, const node_sched_thread_t *t)
 	return wanted ? id : 0;
 }
 
+static bool is_to_report(const node_sched_thread_t *t, int64_t used_ns)
+{
+	int64_t slow_ns = t->all->watch.slow_ns;
+	return slow_ns > 0 && used_ns >= slow_ns && !t->seen.reported;
+}
+
 static void report(node_sched_thread_t *t, int64_t used_ns)
 {
 	const node_stack_t *stack = __atomic_load_n(&t->running, __ATOMIC_ACQUIRE);
@@ -109,47 +144,41 @@ static void report(node_sched_thread_t *t, int64_t used_ns)
 	node_fault_describe(node, &t->order->seen, text);
 	const char *label = __atomic_load_n(&proc->label, __ATOMIC_RELAXED);
 	node_log(node, DREAM_LOG_WARNING,
-		"slow callback of process %s (%s): it has used the processor for %d ms without a pause; long "
-		"work belongs "
-		"into dream_blocking() or into pieces; stack: %s",
+		"slow callback of process %s (%s): it has used the processor for %d ms without a pause; "
+		"long work belongs into dream_blocking() or into pieces; stack: %s",
 		node_proc_pid_text(node, node_proc_pid(proc), pid), label != NULL ? label : "?",
 		(int) (used_ns / NODE_MS), text->str);
 	g_string_free(text, TRUE);
 }
 
-/* What the thread made of the last question. */
-static void settle_order(node_sched_thread_t *t, int64_t used_ns)
+/* What the thread made of the last question. False: it is just about to answer. */
+static bool settle_order(node_sched_thread_t *t, int64_t used_ns)
 {
-	node_watch_t *watch = &t->all->watch;
 	node_interrupt_t *order = t->order;
-	if (!node_interrupt_take_back(t) &&
-		__atomic_load_n(&order->state, __ATOMIC_ACQUIRE) == NODE_INTERRUPT_BUSY)
-		return;
-	if (__atomic_load_n(&order->state, __ATOMIC_ACQUIRE) != NODE_INTERRUPT_DONE)
-		return;
-	if (__atomic_load_n(&t->local, __ATOMIC_RELAXED) == NULL && !t->seen.alone) {
-		struct sched_param none = {0};
-		t->seen.alone = true;
-		watch->spare = NULL; /* it has the scheduler now */
-		watch->n_stuck++;
-		(void) sched_setscheduler(__atomic_load_n(&t->tid, __ATOMIC_RELAXED), SCHED_IDLE, &none);
-	}
-	if (watch->slow_ns > 0 && used_ns >= watch->slow_ns && !t->seen.reported &&
-		order->turn == t->seen.turn) {
+	if (!node_interrupt_take_back(t))
+		return false;
+	uint32_t state = __atomic_load_n(&order->state, __ATOMIC_ACQUIRE);
+	if (state == NODE_INTERRUPT_DONE && is_to_report(t, used_ns) && order->turn == t->seen.turn) {
 		t->seen.reported = true;
 		report(t, used_ns);
 	}
+	give_back_heir(t);
 	__atomic_store_n(&order->state, NODE_INTERRUPT_NONE, __ATOMIC_RELAXED);
+	return true;
 }
 
 static void ask(node_sched_thread_t *t, int64_t used_ns)
 {
-	node_watch_t *watch = &t->all->watch;
-	uint64_t kill_id = kill_for(t->all, t);
-	node_sched_thread_t *heir = used_ns >= STUCK_NS ? heir_for(t->all, t) : NULL;
-	bool to_report = watch->slow_ns > 0 && used_ns >= watch->slow_ns && !t->seen.reported;
-	if (kill_id != 0 || heir != NULL || to_report)
-		(void) node_interrupt_ask(t, t->seen.turn, kill_id, heir);
+	node_interrupt_t *order = t->order;
+	order->kill_id = kill_for(t->all, t);
+	order->heir = needs_heir(t, used_ns) ? take_heir(t->all) : NULL;
+	if (order->kill_id == 0 && order->heir == NULL && !is_to_report(t, used_ns))
+		return;
+	order->turn = t->seen.turn;
+	if (!node_interrupt_ask(t)) {
+		__atomic_store_n(&order->state, NODE_INTERRUPT_NONE, __ATOMIC_RELAXED);
+		give_back_heir(t);
+	}
 }
 
 /* True if its turn is long. */
@@ -168,8 +197,8 @@ static bool look_at(node_sched_thread_t *t)
 	if (t->order == NULL)
 		return true;
 	int64_t used_ns = cpu_ns(t) - t->seen.cpu_ns;
-	settle_order(t, used_ns);
-	ask(t, used_ns);
+	if (settle_order(t, used_ns))
+		ask(t, used_ns);
 	return true;
 }
 
@@ -205,29 +234,31 @@ static bool bury(node_sched_thread_t *t)
 {
 	if (!__atomic_load_n(&t->over, __ATOMIC_ACQUIRE))
 		return false;
-	t->all->watch.n_stuck--;
+	if (t->seen.role == NODE_WATCH_ALONE)
+		t->all->watch.n_alone--;
+	if (t->order != NULL)
+		give_back_heir(t);
 	node_watch_join(t);
 	return true;
 }
 
-/* How long until the next look; 0: everybody sleeps. */
-static int64_t look_around(node_sched_t *all)
+/* False: everybody sleeps. */
+static bool look_around(node_sched_t *all)
 {
-	int64_t next_ns = 0;
+	bool awake = false;
 	forget_kills(all);
 	for (uint32_t i = all->threads->len; i-- > 0;) {
 		node_sched_thread_t *t = all->threads->pdata[i];
 		const node_sched_local_t *s = __atomic_load_n(&t->local, __ATOMIC_RELAXED);
-		if (t == all->watch.spare && s == NULL)
+		note_role(t);
+		if (t->seen.role == NODE_WATCH_HEIR)
 			continue;
 		if (bury(t))
 			g_ptr_array_remove_index_fast(all->threads, i);
-		else if (look_at(t))
-			next_ns = CLOSE_LOOK_MS * NODE_MS;
-		else if (next_ns == 0 && (s == NULL || !is_asleep(all, s->index)))
-			next_ns = LOOK_MS * NODE_MS;
+		else
+			awake |= look_at(t) || s == NULL || !is_asleep(all, s->index);
 	}
-	return next_ns;
+	return awake;
 }
 
 static bool all_sleep(node_sched_t *all)
@@ -257,20 +288,30 @@ void node_watch_scheduler_woke(node_sched_t *all)
 		node_futex_wake(&watch->word);
 }
 
+/* It has to run while the schedulers do, a few microseconds in each millisecond. Linux makes a thread that wakes up wait for the
+ * end of the slice, 3 ms, of another one that computes; so it asks for a priority above them, which takes a right. */
+static void rise(const node_watch_t *watch)
+{
+	struct sched_param above = watch->param;
+	bool realtime = watch->policy == SCHED_FIFO || watch->policy == SCHED_RR;
+	above.sched_priority++;
+	(void) pthread_setschedparam(pthread_self(), realtime ? watch->policy : SCHED_RR, &above);
+}
+
 static void *watch_main(void *arg)
 {
 	node_sched_t *all = arg;
 	node_watch_t *watch = &all->watch;
 	uint32_t idle_looks = 0;
 	node_ctx_borrow()->node = all->node;
+	rise(watch);
 	while (!__atomic_load_n(&all->stopping, __ATOMIC_SEQ_CST)) {
 		uint32_t word = __atomic_load_n(&watch->word, __ATOMIC_SEQ_CST);
-		int64_t next_ns = look_around(all);
-		idle_looks = next_ns == 0 ? idle_looks + 1 : 0;
+		idle_looks = look_around(all) ? 0 : idle_looks + 1;
 		if (idle_looks >= LINGER_LOOKS)
 			sleep_until_woken(all);
 		else
-			node_futex_wait(&watch->word, word, next_ns == 0 ? LOOK_MS * NODE_MS : next_ns);
+			node_futex_wait(&watch->word, word, LOOK_NS);
 	}
 	node_ctx_borrow()->node = NULL;
 	return NULL;
@@ -306,6 +347,8 @@ int node_watch_start(node_sched_t *all)
 {
 	node_interrupt_install();
 	pthread_mutex_init(&all->watch.lock, NULL);
+	all->watch.heirs = g_ptr_array_new();
+	(void) pthread_getschedparam(pthread_self(), &all->watch.policy, &all->watch.param);
 	if (pthread_create(&all->watch.id, NULL, watch_main, all) != 0)
 		return DREAM_ELIMIT;
 	pthread_setname_np(all->watch.id, "watchdog");
@@ -321,4 +364,6 @@ void node_watch_stop(node_sched_t *all)
 	pthread_join(all->watch.id, NULL);
 	all->watch.started = false;
 	pthread_mutex_destroy(&all->watch.lock);
+	g_ptr_array_free(all->watch.heirs, TRUE); /* they are in all->threads as well */
+	all->watch.heirs = NULL;
 }

@@ -103,6 +103,11 @@ class SimNode : private VirtualClock, public TestNode
 	{
 		return now_ns / NODE_MS;
 	}
+	// Moves the clock under a process that computes.
+	void pass(int64_t ns)
+	{
+		now_ns += ns;
+	}
 	// Spawns and runs until nothing is ready.
 	dream_pid_t go(Body body, const Spawn &how = {});
 };

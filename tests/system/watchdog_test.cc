@@ -51,6 +51,25 @@ TEST_F(Watchdog, OthersAreServedBesideACallbackThatSpins)
 	ok("kill second");
 }
 
+TEST_F(Watchdog, OthersAreServedBesideCallbacksThatAreAlwaysInsideTheNode)
+{
+	ok("cast first [\"ask\", {\"ms\": -1}]");
+	ok("cast second [\"ask\", {\"ms\": -1}]");
+	for (int i = 0; i < 5; i++)
+		ok("call third \"ping\"");
+}
+
+TEST_F(Watchdog, SchedulersTakenAwayAtTheSameTimeAllGoOn)
+{
+	for (int i = 0; i < 10; i++) {
+		ok("cast first [\"spin\", {\"ms\": 60}]");
+		ok("cast second [\"spin\", {\"ms\": 60}]");
+		ok("call third \"ping\"");
+	}
+	ok("call first \"ping\"");
+	ok("call second \"ping\"");
+}
+
 TEST_F(Watchdog, SpinningProcessIsKilledAndRestarted)
 {
 	ok(spin_for_ever);

@@ -25,6 +25,24 @@ void run(SimNode &node, const std::vector<dream_pid_t> &spinners)
 	node.run();
 }
 
+// How often a process asked the node for something, each time `each_ns` after the last, until another one had a turn.
+int asked_until_another_ran(SimNode &node, int64_t each_ns)
+{
+	int until = -1;
+	node.go([&](node_proc_t *proc) {
+		bool others_ran = false;
+		node.spawn([&](node_proc_t *) { others_ran = true; });
+		for (int asked = 0; asked < 5000 && until < 0; asked++) {
+			node.pass(each_ns);
+			node_sched_charge(proc, node_ctx_borrow());
+			if (others_ran)
+				until = asked + 1;
+		}
+	});
+	EXPECT_GT(until, 0) << "nobody else ran";
+	return until;
+}
+
 int count(const std::string &text, char letter)
 {
 	return (int) std::count(text.begin(), text.end(), letter);
@@ -93,16 +111,38 @@ TEST(Priority, DirectCallDoesNotOvertakeAnUrgentProcess)
 TEST(Budget, ProcessThatNeverWaitsGivesWay)
 {
 	SimNode node;
-	int asked = 0, others_ran_after = -1;
-	bool others_ran = false;
+	EXPECT_LE(asked_until_another_ran(node, 0), (int) NODE_SCHED_BUDGET);
+}
+
+TEST(Budget, ProcessThatTakesLongOverEachThingGivesWaySooner)
+{
+	const int64_t each_ns = 5000;
+	SimNode node;
+	int64_t took_ns = asked_until_another_ran(node, each_ns) * each_ns;
+	EXPECT_GE(took_ns, NODE_SCHED_TURN_NS / 2);
+	EXPECT_LE(took_ns, NODE_SCHED_TURN_NS * 2);
+}
+
+TEST(Budget, TurnOfAQuickProcessIsNotCutShort)
+{
+	SimNode node;
+	EXPECT_GE(asked_until_another_ran(node, 50), (int) (NODE_SCHED_TURN_NS / 50 / 2));
+}
+
+TEST(Budget, TimerThatIsDueEndsTheTurnOfAProcessThatIsAlone)
+{
+	SimNode node;
+	int64_t begin_ns = 0, fired_ns = 0;
+	node.spawn([&](node_proc_t *proc) {
+		begin_ns = node_clock_now(node);
+		(void) receive(proc, 1);
+		fired_ns = node_clock_now(node);
+	});
 	node.go([&](node_proc_t *proc) {
-		node.spawn([&](node_proc_t *) { others_ran = true; });
-		for (; asked < 5000; asked++) {
+		for (int i = 0; i < 5000; i++) {
+			node.pass(1000);
 			node_sched_charge(proc, node_ctx_borrow());
-			if (others_ran && others_ran_after < 0)
-				others_ran_after = asked;
 		}
 	});
-	EXPECT_GE(others_ran_after, 0);
-	EXPECT_LE(others_ran_after, (int) NODE_SCHED_BUDGET);
+	EXPECT_LE(fired_ns - begin_ns, 2 * NODE_MS + 2 * NODE_SCHED_TURN_NS);
 }
