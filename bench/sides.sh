@@ -179,5 +179,5 @@ measure_node() # SIDE ARGUMENT…
 	kb=$(resident_kb "$@") || return 1
 	printf '%s\n' "${times[@]}" | sort -n | awk '{ t[NR] = $1 }
 		END { printf "node_life %.2f ms\n", t[int((NR + 1) / 2)] / 1000 }'
-	awk -v kb="$kb" 'BEGIN { printf "node_resident %.2f MB\n", kb / 1000 }'
+	awk -v kb="$kb" 'BEGIN { printf "node_resident %.2f MiB\n", kb / 1024 }'
 }

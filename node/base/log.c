@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/ctx.h"
+#include "base/mem.h"
 
 struct node_log {
 	node_t *node;
@@ -115,7 +116,7 @@ static void *writer_main(void *data)
 
 int node_log_open(node_t *node, int fd, int32_t level, node_log_t **ret_log)
 {
-	node_log_t *log = g_try_new0(node_log_t, 1);
+	node_log_t *log = node_mem_map(sizeof(node_log_t)); /* more than a megabyte, seldom used whole */
 	if (log == NULL)
 		return DREAM_ENOMEM;
 	log->node = node;
@@ -124,7 +125,7 @@ int node_log_open(node_t *node, int fd, int32_t level, node_log_t **ret_log)
 	pthread_mutex_init(&log->lock, NULL);
 	pthread_cond_init(&log->more, NULL);
 	if (fd >= 0 && pthread_create(&log->writer, NULL, writer_main, log) != 0) {
-		g_free(log);
+		node_mem_unmap(log, sizeof(node_log_t));
 		return DREAM_ENOMEM;
 	}
 	node->log = log;
@@ -146,7 +147,7 @@ void node_log_close(node_log_t *log)
 	pthread_mutex_destroy(&log->lock);
 	pthread_cond_destroy(&log->more);
 	log->node->log = NULL;
-	g_free(log);
+	node_mem_unmap(log, sizeof(node_log_t));
 }
 
 static void clean(char *text)

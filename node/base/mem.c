@@ -2,6 +2,7 @@
 #include "base/mem.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #ifdef DREAM_USE_MIMALLOC
 #include <mimalloc.h>
@@ -35,4 +36,16 @@ void *node_mem_zalloc_lines(size_t size_bytes)
 void node_mem_free(void *block)
 {
 	DOOR(free)(block);
+}
+
+void *node_mem_map(size_t size_bytes)
+{
+	void *pages = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return pages != MAP_FAILED ? pages : NULL;
+}
+
+void node_mem_unmap(void *pages, size_t size_bytes)
+{
+	(void) munmap(pages, size_bytes);
 }

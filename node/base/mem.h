@@ -12,14 +12,18 @@ DREAM_BEGIN_DECLS
 void *node_mem_alloc(size_t size_bytes);
 void *node_mem_zalloc(size_t size_bytes);
 void *node_mem_realloc(void *block, size_t size_bytes);
-/** NULL is allowed; any thread may free what another allocated. [any] */
 /** Zeroed, and beginning at a pair of cache lines, for what one core writes and others should not be slowed down by: the size
  *  must be a multiple of NODE_MEM_LINES. Freed by node_mem_free(). [any] */
 void *node_mem_zalloc_lines(size_t size_bytes);
 #define NODE_MEM_LINES 128u
 #define NODE_MEM_ALIGNED __attribute__((aligned(128)))
-
+/** NULL is allowed; any thread may free what another allocated. [any] */
 void node_mem_free(void *block);
+
+/** Zeroed pages that take memory only when they are touched, for what is large and may never be used whole; NULL: none can be had.
+ *  Freed by node_mem_unmap(), with the same size. [any] */
+void *node_mem_map(size_t size_bytes);
+void node_mem_unmap(void *pages, size_t size_bytes);
 
 DREAM_END_DECLS
 #endif

@@ -16,7 +16,7 @@
 /* ---- the table ---- */
 
 static const node_command_t *const groups[] = {node_about_commands, node_apps_commands, node_tree_commands,
-	node_inspect_commands, node_talk_commands};
+	node_inspect_commands, node_schedulers_commands, node_talk_commands};
 
 const node_command_t *node_command_at(size_t index)
 {

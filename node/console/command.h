@@ -44,6 +44,7 @@ typedef struct node_command {
 /* The groups, each ended by a row without a name. */
 extern const node_command_t node_apps_commands[];
 extern const node_command_t node_inspect_commands[];
+extern const node_command_t node_schedulers_commands[];
 extern const node_command_t node_tree_commands[];
 extern const node_command_t node_talk_commands[];
 extern const node_command_t node_about_commands[];

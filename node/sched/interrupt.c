@@ -25,6 +25,7 @@ static void hand_over(node_sched_thread_t *t, node_sched_local_t *s, node_sched_
 	__atomic_store_n(&t->local, NULL, __ATOMIC_RELAXED);
 	t->ctx->sched = NULL;
 	__atomic_store_n(&s->thread, heir, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->stats.taken_away, s->stats.taken_away + 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&heir->local, s, __ATOMIC_RELEASE);
 	node_futex_wake(&heir->wake_word);
 }

@@ -41,7 +41,8 @@ typedef struct NODE_MEM_ALIGNED node_sched_local {
 	uint32_t invited_tick;   /* the last turn in which we thought of inviting */
 	int64_t invited_ns;      /* when we did */
 	int64_t invite_every_ns; /* relaxed atomic */
-	int64_t woken_ns;
+	int64_t begun_ns;
+	int64_t woken_ns;   /* relaxed atomic; 0: asleep */
 	uint32_t wake_word; /* futex: changes when somebody wakes us */
 	bool searching;     /* counted in n_searching */
 	node_wheel_t wheel;

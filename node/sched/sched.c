@@ -84,8 +84,9 @@ static void go_to_sleep(node_sched_local_t *s)
 	s->searching = false;
 	__atomic_store_n(
 		&s->stats.busy_ns, s->stats.busy_ns + (uint64_t) (before_ns - s->woken_ns), __ATOMIC_RELAXED);
+	__atomic_store_n(&s->woken_ns, 0, __ATOMIC_RELAXED);
 	node_idle_sleep(s);
-	s->woken_ns = node_clock_now(s->all->node);
+	__atomic_store_n(&s->woken_ns, node_clock_now(s->all->node), __ATOMIC_RELAXED);
 	node_watch_scheduler_woke(s->all);
 	fire_timers(s);
 }
@@ -230,7 +231,9 @@ static void init_local(node_sched_t *all, uint32_t index)
 	node_sched_local_t *s = &all->locals[index];
 	s->all = all;
 	s->index = index;
-	node_wheel_init(&s->wheel, node_clock_now(all->node));
+	s->begun_ns = node_clock_now(all->node);
+	s->woken_ns = s->begun_ns;
+	node_wheel_init(&s->wheel, s->begun_ns);
 }
 
 static void close_stacks(node_sched_t *all)
@@ -374,7 +377,14 @@ void node_sched_stats(const node_t *node, uint32_t index, node_sched_stats_t *re
 	ret_stats->turns = __atomic_load_n(&s->stats.turns, __ATOMIC_RELAXED);
 	ret_stats->stolen = __atomic_load_n(&s->stats.stolen, __ATOMIC_RELAXED);
 	ret_stats->sleeps = __atomic_load_n(&s->stats.sleeps, __ATOMIC_RELAXED);
+	int64_t now_ns = node_clock_now(node);
+	ret_stats->age_ns = now_ns - s->begun_ns;
+	int64_t woken_ns = __atomic_load_n(&s->woken_ns, __ATOMIC_RELAXED);
+	ret_stats->asleep = woken_ns == 0;
 	ret_stats->busy_ns = __atomic_load_n(&s->stats.busy_ns, __ATOMIC_RELAXED);
+	if (!ret_stats->asleep)
+		ret_stats->busy_ns += (uint64_t) (now_ns - woken_ns);
+	ret_stats->taken_away = __atomic_load_n(&s->stats.taken_away, __ATOMIC_RELAXED);
 	ret_stats->migrations = __atomic_load_n(&s->stats.migrations, __ATOMIC_RELAXED);
 	for (uint32_t level = 0; level < NODE_PROC_LEVELS; level++)
 		ret_stats->ready += node_runq_count(&s->runqs[level]);

@@ -101,8 +101,11 @@ typedef struct node_sched_stats {
 	uint64_t stolen;
 	uint64_t migrations; /* turns of processes whose last turn was elsewhere */
 	uint64_t sleeps;
-	uint64_t busy_ns; /* not asleep */
+	uint64_t taken_away; /* by the watchdog, from threads whose turn did not end */
+	uint64_t busy_ns;    /* not asleep */
+	int64_t age_ns;
 	uint32_t ready;
+	bool asleep;
 } node_sched_stats_t;
 
 uint32_t node_sched_count(const node_t *node);

@@ -67,7 +67,7 @@ TEST(CommandTable, EveryCommandIsDocumented)
 		EXPECT_EQ(node_command_find(c->name), c) << c->name;
 		EXPECT_NE(c->run, nullptr) << c->name;
 	}
-	EXPECT_EQ(n, 19u);
+	EXPECT_EQ(n, 20u);
 }
 
 TEST_F(Console, HelpListsAllCommandsWithTheNameFirst)
@@ -189,6 +189,15 @@ TEST_F(Console, ProcsListsNamesAndCapsRows)
 {
 	EXPECT_HAS(ok("procs"), "\"" + whole.pid_of("counter") + "\", \"counter\", \"counter\", \"counter\"");
 	EXPECT_HAS(ok("procs 1"), "\"more\": ");
+}
+
+TEST_F(Console, SchedulersShowWhatTheyDidSinceTheStartOrInAWindow)
+{
+	EXPECT_HAS(ok("schedulers"), "\"busy %\"");
+	std::string window = ok("schedulers 20");
+	EXPECT_HAS(window, "\"migrations\"");
+	fails("schedulers 0", DREAM_ESYNTAX, {"0", "milliseconds", "10000"});
+	fails("schedulers soon", DREAM_ESYNTAX, {"soon"});
 }
 
 TEST_F(Console, ProcsSortedByTurnsHasTheBusiestFirst)
