@@ -215,8 +215,9 @@ dream_next_t node_callback_call(
 	return next;
 }
 
-static dream_next_t run_raw(node_server_t *server, dream_next_t (*fn)(void *state, const dream_msg_t *msg),
-	const dream_msg_t *msg)
+typedef dream_next_t (*raw_fn_t)(void *state, const dream_msg_t *msg);
+
+static dream_next_t run_raw(node_server_t *server, raw_fn_t fn, const dream_msg_t *msg)
 {
 	enter(server);
 	dream_next_t next = fn(server->state, msg);
@@ -224,28 +225,28 @@ static dream_next_t run_raw(node_server_t *server, dream_next_t (*fn)(void *stat
 	return next;
 }
 
+/* By the typed handler for its tag, or else the raw one. */
+static dream_next_t run_one_way(node_proc_t *proc, node_server_t *server,
+	const dream_handler_t *const *handlers, raw_fn_t raw, const dream_msg_t *msg, const char *what)
+{
+	node_cbor_reader_t payload;
+	const dream_handler_t *handler = typed_for(handlers, msg, &payload);
+	if (handler != NULL)
+		return run_typed(proc, server, handler, &payload, NULL);
+	return raw != NULL ? run_raw(server, raw, msg) : refuse_unknown(proc, msg, what, handlers);
+}
+
 dream_next_t node_callback_cast(node_proc_t *proc, node_server_t *server, const dream_msg_t *msg)
 {
 	const dream_gen_server_ops_t *ops = &server->kind->ops.server;
-	node_cbor_reader_t payload;
-	const dream_handler_t *handler = typed_for(ops->casts, msg, &payload);
-	if (handler != NULL)
-		return run_typed(proc, server, handler, &payload, NULL);
-	if (ops->handle_cast == NULL)
-		return refuse_unknown(proc, msg, "cast", ops->casts);
-	return run_raw(server, ops->handle_cast, msg);
+	return run_one_way(proc, server, ops->casts, ops->handle_cast, msg, "cast");
 }
 
+/* GS-14: without a handler it is reported and dropped. */
 dream_next_t node_callback_info(node_proc_t *proc, node_server_t *server, const dream_msg_t *msg)
 {
 	const dream_gen_server_ops_t *ops = &server->kind->ops.server;
-	node_cbor_reader_t payload;
-	const dream_handler_t *handler = typed_for(ops->infos, msg, &payload);
-	if (handler != NULL)
-		return run_typed(proc, server, handler, &payload, NULL);
-	if (ops->handle_info == NULL)
-		return refuse_unknown(proc, msg, "message", ops->infos); /* GS-14 */
-	return run_raw(server, ops->handle_info, msg);
+	return run_one_way(proc, server, ops->infos, ops->handle_info, msg, "message");
 }
 
 dream_next_t node_callback_continue(node_proc_t *proc, node_server_t *server, const dream_msg_t *arg)

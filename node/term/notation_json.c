@@ -3,12 +3,9 @@
 #include "term/notation.h"
 
 #include <math.h>
-#include "term/cbor_typed.h"
 #include "term/notation_out.h"
 
 typedef node_notation_out_t out_t;
-
-static bool json_item(out_t *out);
 
 /* base64url without padding (RFC 4648 section 5), of any run of bytes: @held and @pool carry over between
  * chunks. */
@@ -68,7 +65,7 @@ static bool json_string(out_t *out, const node_cbor_head_t *head)
 static bool json_key(out_t *out)
 {
 	if (out->r.at < out->r.end && NODE_CBOR_MAJOR(*out->r.at) == NODE_CBOR_TEXT)
-		return json_item(out);
+		return node_notation_out_item(out);
 	const uint8_t *data;
 	uint64_t size;
 	if (node_cbor_get_item(&out->r, &data, &size) < 0)
@@ -81,42 +78,10 @@ static bool json_key(out_t *out)
 	return ok;
 }
 
-static bool json_container(out_t *out, const node_cbor_head_t *head)
-{
-	bool is_map = head->major == NODE_CBOR_MAP;
-	uint64_t count = head->value;
-	const char *before = "";
-	g_string_append_c(out->text, is_map ? '{' : '[');
-	for (; head->indefinite ? !node_cbor_take_break(&out->r) : count > 0; count--) {
-		g_string_append(out->text, before);
-		before = ", ";
-		if (is_map && !json_key(out))
-			return false;
-		if (is_map)
-			g_string_append(out->text, ": ");
-		if (!json_item(out))
-			return false;
-	}
-	g_string_append_c(out->text, is_map ? '}' : ']');
-	return true;
-}
-
-static bool json_headed(out_t *out, const node_cbor_head_t *head);
-
 static bool json_tagged(out_t *out, uint64_t tag)
 {
-	node_cbor_typed_t typed;
-	if (!node_cbor_is_typed(tag) || !node_cbor_take_typed_content(&out->r, tag, &typed))
-		return json_item(out);
-	g_string_append_c(out->text, '[');
-	for (uint64_t i = 0; i < typed.count; i++) {
-		node_cbor_head_t head;
-		node_cbor_typed_item(&typed, i, &head);
-		g_string_append(out->text, i == 0 ? "" : ", ");
-		(void) json_headed(out, &head);
-	}
-	g_string_append_c(out->text, ']');
-	return true;
+	(void) tag; /* JSON has no word for it */
+	return node_notation_out_item(out);
 }
 
 static void json_simple(GString *text, const node_cbor_head_t *head)
@@ -129,48 +94,14 @@ static void json_simple(GString *text, const node_cbor_head_t *head)
 		g_string_append(text, "null");
 }
 
-static bool json_headed(out_t *out, const node_cbor_head_t *head)
-{
-	char digits[24];
-	switch (head->major) {
-	case NODE_CBOR_UINT:
-	case NODE_CBOR_NINT:
-		g_string_append(
-			out->text, node_cbor_int_text(digits, head->major == NODE_CBOR_NINT, head->value));
-		return true;
-	case NODE_CBOR_BYTES:
-	case NODE_CBOR_TEXT:
-		return json_string(out, head);
-	case NODE_CBOR_ARRAY:
-	case NODE_CBOR_MAP:
-		return json_container(out, head);
-	case NODE_CBOR_TAG:
-		return json_tagged(out, head->value);
-	default:
-		json_simple(out->text, head);
-		return true;
-	}
-}
-
-static bool json_item(out_t *out)
-{
-	node_cbor_head_t head;
-	if (node_cbor_next(&out->r, &head) < 0)
-		return false;
-	bool nests = head.major >= NODE_CBOR_ARRAY && head.major <= NODE_CBOR_TAG;
-	if (nests && out->depth == NODE_MSG_DEPTH_MAX)
-		return false;
-	out->depth += nests;
-	bool ok = json_headed(out, &head);
-	out->depth -= nests;
-	return ok;
-}
+static const node_notation_form_t json = {
+	.string = json_string, .key = json_key, .tagged = json_tagged, .simple = json_simple};
 
 void node_notation_print_json(GString *out, const void *data, uint64_t size_bytes)
 {
 	gsize start = out->len;
-	out_t state = {out, node_cbor_read(data, size_bytes), G_MAXSIZE, 0};
-	if (json_item(&state) && state.r.at == state.r.end)
+	out_t state = {&json, out, node_cbor_read(data, size_bytes), G_MAXSIZE, 0};
+	if (node_notation_out_item(&state) && state.r.at == state.r.end)
 		return;
 	g_string_truncate(out, start);
 	g_string_append(out, "\"h'");

@@ -7,12 +7,25 @@
 
 DREAM_BEGIN_DECLS
 
-typedef struct node_notation_out {
+typedef struct node_notation_out node_notation_out_t;
+
+/* Where the two differ. Each appends one value and returns false for malformed input. */
+typedef struct node_notation_form {
+	bool (*string)(node_notation_out_t *out,
+		const node_cbor_head_t *head);                  /* a text or bytes, perhaps in chunks */
+	bool (*key)(node_notation_out_t *out);                  /* of a map */
+	bool (*tagged)(node_notation_out_t *out, uint64_t tag); /* and its content; not of typed arrays */
+	void (*simple)(GString *text, const node_cbor_head_t *head);
+	bool shows_endless; /* that an array or a map has no count */
+} node_notation_form_t;
+
+struct node_notation_out {
+	const node_notation_form_t *form;
 	GString *text;
 	node_cbor_reader_t r;
 	gsize stop_at; /* length of the text from which on the printing may end; G_MAXSIZE: never */
 	unsigned depth;
-} node_notation_out_t;
+};
 
 /** True once the limit is passed: the item is not printed to its end. */
 static inline bool node_notation_is_full(const node_notation_out_t *out)
@@ -20,7 +33,8 @@ static inline bool node_notation_is_full(const node_notation_out_t *out)
 	return out->text->len > out->stop_at;
 }
 
-/* Each appends one value and returns false for malformed input. */
+/** The next item of out->r, whole. */
+bool node_notation_out_item(node_notation_out_t *out);
 /** The characters of a text without its quotes, escaped as JSON does; also those that would move a
  *  terminal's cursor. */
 bool node_notation_out_chars(node_notation_out_t *out, const uint8_t *data, uint64_t size_bytes);

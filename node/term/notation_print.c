@@ -4,100 +4,9 @@
 #include "term/notation.h"
 
 #include <math.h>
-#include "term/cbor_typed.h"
 #include "term/notation_out.h"
-#include "term/utf8.h"
 
 typedef node_notation_out_t out_t;
-
-static bool print_item(out_t *out);
-
-/* ---- shared with JSON ---- */
-
-static void escape(GString *text, uint32_t code_point)
-{
-	static const char shorts[] = "\bb\ff\nn\rr\tt\"\"\\\\";
-	for (const char *s = shorts; *s != '\0'; s += 2)
-		if ((uint8_t) *s == code_point) {
-			g_string_append_c(text, '\\');
-			g_string_append_c(text, s[1]);
-			return;
-		}
-	g_string_append_printf(text, "\\u%04x", code_point);
-}
-
-/* Control characters of ASCII and of Latin-1 (U+0080 to U+009F), which some terminals obey as well. */
-static uint32_t to_escape(const uint8_t *at)
-{
-	if (at[0] < 0x20 || at[0] == '"' || at[0] == '\\' || at[0] == 0x7f)
-		return at[0];
-	return at[0] == 0xc2 && at[1] < 0xa0 ? at[1] : 0;
-}
-
-bool node_notation_out_chars(out_t *out, const uint8_t *data, uint64_t size_bytes)
-{
-	const uint8_t *end = data + size_bytes;
-	while (data < end && !node_notation_is_full(out)) {
-		unsigned n = node_utf8_sequence(data, (uint64_t) (end - data));
-		if (n == 0)
-			return false;
-		uint32_t control = to_escape(data);
-		if (control != 0 || *data == 0)
-			escape(out->text, control);
-		else
-			g_string_append_len(out->text, (const char *) data, n);
-		data += n;
-	}
-	return true;
-}
-
-void node_notation_out_hex(out_t *out, const uint8_t *data, uint64_t size_bytes)
-{
-	static const char digits[] = "0123456789abcdef";
-	for (uint64_t i = 0; i < size_bytes && !node_notation_is_full(out); i++) {
-		g_string_append_c(out->text, digits[data[i] >> 4]);
-		g_string_append_c(out->text, digits[data[i] & 15]);
-	}
-}
-
-/* "1e-07" to "1.0e-7", as the RFC writes them. */
-static void append_float_text(GString *text, const char *number)
-{
-	size_t mantissa = strcspn(number, "e");
-	g_string_append_len(text, number, (gssize) mantissa);
-	if (memchr(number, '.', mantissa) == NULL)
-		g_string_append(text, ".0");
-	if (number[mantissa] == '\0')
-		return;
-	const char *exponent = number + mantissa + 2;
-	g_string_append_len(text, number + mantissa, 2);
-	while (*exponent == '0' && exponent[1] != '\0')
-		exponent++;
-	g_string_append(text, exponent);
-}
-
-void node_notation_out_float(GString *text, double value)
-{
-	char number[G_ASCII_DTOSTR_BUF_SIZE];
-	static const char *const formats[] = {"%.15g", "%.16g", "%.17g"};
-	for (size_t i = 0; i < G_N_ELEMENTS(formats); i++) {
-		g_ascii_formatd(number, sizeof(number), formats[i], value);
-		if (g_ascii_strtod(number, NULL) == value)
-			break;
-	}
-	append_float_text(text, number);
-}
-
-bool node_notation_take_string(node_cbor_reader_t *r, uint64_t size, const uint8_t **ret_data)
-{
-	if (size > node_cbor_left(r))
-		return false;
-	*ret_data = r->at;
-	r->at += size;
-	return true;
-}
-
-/* ---- notation ---- */
 
 static bool print_string(out_t *out, unsigned major, uint64_t size)
 {
@@ -136,61 +45,16 @@ static bool print_chunks(out_t *out, unsigned major)
 	return true;
 }
 
-static bool print_elements(out_t *out, bool is_map, uint64_t count, bool endless)
+static bool print_any_string(out_t *out, const node_cbor_head_t *head)
 {
-	const char *before = "";
-	for (; endless ? !node_cbor_take_break(&out->r) : count > 0; count--) {
-		if (node_notation_is_full(out))
-			return true;
-		g_string_append(out->text, before);
-		before = ", ";
-		if (!print_item(out))
-			return false;
-		if (!is_map)
-			continue;
-		g_string_append(out->text, ": ");
-		if (!print_item(out))
-			return false;
-	}
-	return true;
-}
-
-static bool print_container(out_t *out, const node_cbor_head_t *head)
-{
-	bool is_map = head->major == NODE_CBOR_MAP;
-	g_string_append(out->text, is_map ? "{" : "[");
-	if (head->indefinite)
-		g_string_append(out->text, "_ ");
-	bool ok = print_elements(out, is_map, head->value, head->indefinite);
-	g_string_append(out->text, is_map ? "}" : "]");
-	return ok;
-}
-
-static bool print_headed(out_t *out, const node_cbor_head_t *head);
-
-/* As the list that it is for people; false: not a typed array, and nothing printed. */
-static bool print_typed(out_t *out, uint64_t tag)
-{
-	node_cbor_typed_t typed;
-	if (!node_cbor_is_typed(tag) || !node_cbor_take_typed_content(&out->r, tag, &typed))
-		return false;
-	g_string_append_c(out->text, '[');
-	for (uint64_t i = 0; i < typed.count && !node_notation_is_full(out); i++) {
-		node_cbor_head_t head;
-		node_cbor_typed_item(&typed, i, &head);
-		g_string_append(out->text, i == 0 ? "" : ", ");
-		(void) print_headed(out, &head);
-	}
-	g_string_append_c(out->text, ']');
-	return true;
+	return head->indefinite ? print_chunks(out, head->major)
+				: print_string(out, head->major, head->value);
 }
 
 static bool print_tagged(out_t *out, uint64_t tag)
 {
-	if (print_typed(out, tag))
-		return true;
 	g_string_append_printf(out->text, "%" G_GUINT64_FORMAT "(", (guint64) tag);
-	bool ok = print_item(out);
+	bool ok = node_notation_out_item(out);
 	g_string_append_c(out->text, ')');
 	return ok;
 }
@@ -210,45 +74,11 @@ static void print_simple(GString *text, const node_cbor_head_t *head)
 							  : "-Infinity");
 }
 
-static bool print_headed(out_t *out, const node_cbor_head_t *head)
-{
-	char digits[24];
-	switch (head->major) {
-	case NODE_CBOR_UINT:
-	case NODE_CBOR_NINT:
-		g_string_append(
-			out->text, node_cbor_int_text(digits, head->major == NODE_CBOR_NINT, head->value));
-		return true;
-	case NODE_CBOR_BYTES:
-	case NODE_CBOR_TEXT:
-		return head->indefinite ? print_chunks(out, head->major)
-					: print_string(out, head->major, head->value);
-	case NODE_CBOR_ARRAY:
-	case NODE_CBOR_MAP:
-		return print_container(out, head);
-	case NODE_CBOR_TAG:
-		return print_tagged(out, head->value);
-	default:
-		print_simple(out->text, head);
-		return true;
-	}
-}
-
-static bool print_item(out_t *out)
-{
-	node_cbor_head_t head;
-	if (node_notation_is_full(out))
-		return true;
-	if (node_cbor_next(&out->r, &head) < 0)
-		return false;
-	bool nests = head.major >= NODE_CBOR_ARRAY && head.major <= NODE_CBOR_TAG;
-	if (nests && out->depth == NODE_MSG_DEPTH_MAX)
-		return false;
-	out->depth += nests;
-	bool ok = print_headed(out, &head);
-	out->depth -= nests;
-	return ok;
-}
+static const node_notation_form_t notation = {.string = print_any_string,
+	.key = node_notation_out_item,
+	.tagged = print_tagged,
+	.simple = print_simple,
+	.shows_endless = true};
 
 /* Not in the middle of a character. */
 static void cut(GString *text, gsize length)
@@ -263,8 +93,8 @@ void node_notation_print(GString *out, const void *data, uint64_t size_bytes, ui
 {
 	gsize start = out->len;
 	gsize stop = max_bytes == 0 || max_bytes >= G_MAXSIZE - start ? G_MAXSIZE : start + (gsize) max_bytes;
-	out_t state = {out, node_cbor_read(data, size_bytes), stop, 0};
-	bool ok = print_item(&state);
+	out_t state = {&notation, out, node_cbor_read(data, size_bytes), stop, 0};
+	bool ok = node_notation_out_item(&state);
 	if (!ok || (!node_notation_is_full(&state) && state.r.at != state.r.end)) {
 		g_string_truncate(out, start);
 		g_string_append(out, "h'");
