@@ -3,10 +3,13 @@
  * a module may keep (messages it made or received) is noted in the process, and goes with it. */
 #include "app/host.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "app/app.h"
 #include "app/host_io.h"
+#include "app/host_local.h"
+#include "app/host_proc.h"
 #include "base/clock.h"
 #include "base/ctx.h"
 #include "base/log.h"
@@ -58,13 +61,28 @@ static int give_take(node_proc_t *proc, dream_msg_t *msg, dream_msg_t **ret_msg)
 	return DREAM_OK;
 }
 
-/* A message that the module does not own is not touched: the module's bug must not become ours. */
+DREAM_NORETURN void node_host_badarg(node_proc_t *proc, const char *what)
+{
+	node_log(proc->node, DREAM_LOG_ERROR, "%s broke the contract of the SDK: %s", proc->label, what);
+	node_server_on_exit_self(proc);
+	node_proc_exit_take(proc, node_msg_printf("[\"badarg\", \"%s\"]", what));
+}
+
+/* What a callback was lent. It may be sent on, though the callback does not own it. */
+static bool is_lent(const node_proc_t *proc, const dream_msg_t *msg)
+{
+	const node_server_t *server = proc->ops == &node_server_ops ? proc->self : NULL;
+	return (proc->current != NULL && proc->current->msg == msg) || node_proc_reason_borrow(proc) == msg ||
+	       (server != NULL && server->args == msg) || node_start_args_borrow(proc) == msg;
+}
+
+/* What is neither the module's nor lent to it may be anything: it is not touched, and its bug must not become ours. */
 static dream_msg_t *take_back(node_proc_t *proc, dream_msg_t *msg)
 {
 	if (msg == NULL || node_proc_unhold(proc, msg))
 		return msg;
-	node_log(proc->node, DREAM_LOG_ERROR, "%s: gave away a message that it does not own; sent as a copy",
-		proc->label);
+	if (!is_lent(proc, msg))
+		node_host_badarg(proc, "gave away a message that it does not own");
 	return node_msg_ref(msg);
 }
 
@@ -74,7 +92,7 @@ static int host_msg_new(const void *data, uint64_t size_bytes, dream_msg_t **ret
 	if (proc == NULL)
 		return DREAM_EPERM;
 	dream_msg_t *msg;
-	int r = node_msg_new(data, size_bytes, &msg);
+	int r = data != NULL ? node_msg_new(data, size_bytes, &msg) : DREAM_EINVAL;
 	return r < 0 ? r : give_take(proc, msg, ret_msg);
 }
 
@@ -85,6 +103,8 @@ static int host_msg_parse(const char *text, dream_msg_t **ret_msg)
 		return DREAM_EPERM;
 	dream_msg_t *msg;
 	node_diag_t diag;
+	if (text == NULL)
+		return node_proc_fail(proc, DREAM_EINVAL, "no text");
 	int r = node_notation_parse(text, strlen(text), &msg, &diag);
 	if (r < 0)
 		return node_proc_fail(proc, r, "%s", diag.text);
@@ -96,6 +116,8 @@ static int encode(node_proc_t *proc, const char *tag, const dream_type_t *type, 
 {
 	node_cbor_writer_t w;
 	node_diag_t diag;
+	if (type == NULL || value == NULL)
+		return node_proc_fail(proc, DREAM_EINVAL, "no type, or no value");
 	node_cbor_init(&w);
 	int r = node_codec_encode_tagged(&w, proc->node, tag, type, value, &diag);
 	if (r < 0) {
@@ -155,6 +177,8 @@ static int host_msg_decode(const dream_msg_t *msg, const char *tag, const dream_
 	node_proc_t *proc = me();
 	if (proc == NULL)
 		return DREAM_EPERM;
+	if (msg == NULL || type == NULL || ret_value == NULL)
+		return node_proc_fail(proc, DREAM_EINVAL, "no message, no type, or nowhere to put the value");
 	node_cbor_reader_t r = node_cbor_read_msg(msg);
 	const char *actual;
 	uint64_t size;
@@ -173,8 +197,8 @@ static int32_t host_msg_has_tag(const dream_msg_t *msg, const char *tag)
 
 static const uint8_t *host_msg_data_borrow(const dream_msg_t *msg, uint64_t *ret_size_bytes)
 {
-	*ret_size_bytes = msg->size_bytes;
-	return msg->data;
+	*ret_size_bytes = msg != NULL ? msg->size_bytes : 0;
+	return msg != NULL ? msg->data : NULL;
 }
 
 static dream_msg_t *host_msg_ref(const dream_msg_t *msg)
@@ -183,14 +207,17 @@ static dream_msg_t *host_msg_ref(const dream_msg_t *msg)
 	if (proc == NULL)
 		return NULL;
 	dream_msg_t *mine = NULL;
-	return give_take(proc, node_msg_ref(msg), &mine) < 0 ? NULL : mine;
+	return msg == NULL ? NULL : give_take(proc, node_msg_ref(msg), &mine) < 0 ? NULL : mine;
 }
 
 static void host_msg_unref(dream_msg_t *msg)
 {
 	node_proc_t *proc = me();
-	if (msg != NULL && proc != NULL && node_proc_unhold(proc, msg))
-		node_msg_unref(msg);
+	if (msg == NULL || proc == NULL)
+		return;
+	if (!node_proc_unhold(proc, msg))
+		node_host_badarg(proc, "gave back a message that it does not own");
+	node_msg_unref(msg);
 }
 
 static int host_text_set(dream_text_t *text, const char *data, uint64_t size_bytes)
@@ -242,7 +269,22 @@ static dream_ref_t ref_of(const node_proc_t *proc, uint64_t id)
 
 static const char *module_of(const node_proc_t *proc, const char *module)
 {
-	return module != NULL ? module : proc->gen->name;
+	return module != NULL || proc->gen == NULL ? module : proc->gen->name;
+}
+
+node_proc_t *node_host_me(void)
+{
+	return me();
+}
+
+int node_host_give_take(node_proc_t *proc, dream_msg_t *msg, dream_msg_t **ret_msg)
+{
+	return give_take(proc, msg, ret_msg);
+}
+
+dream_msg_t *node_host_take_back(node_proc_t *proc, dream_msg_t *msg)
+{
+	return take_back(proc, msg);
 }
 
 static bool is_priority(int32_t priority)
@@ -253,25 +295,37 @@ static bool is_priority(int32_t priority)
 /* Modules built before there were limits give a shorter struct. */
 #define HAS_LIMITS(type, how) ((how)->struct_size >= offsetof(type, limits) + sizeof((how)->limits))
 
+int node_host_read_spawn(node_proc_t *proc, const dream_spawn_t *how, uint32_t flags, node_start_t *ret_start)
+{
+	if (how == NULL || how->kind == NULL || module_of(proc, how->module) == NULL)
+		return node_proc_fail(proc, DREAM_EINVAL, "a spawn names no module or kind");
+	if (how->flags & ~flags)
+		return node_proc_fail(
+			proc, DREAM_EINVAL, "unknown flags of a spawn: %#x", how->flags & ~flags);
+	if (!is_priority(how->priority))
+		return node_proc_fail(proc, DREAM_EINVAL, "no priority %d", how->priority);
+	*ret_start = (node_start_t){.module = module_of(proc, how->module),
+		.kind = how->kind,
+		.args = how->args,
+		.name = how->name,
+		.link = (how->flags & DREAM_SPAWN_LINK) != 0,
+		.monitor_ref = (how->flags & DREAM_SPAWN_MONITOR) ? node_proc_new_ref(proc->node) : 0,
+		.priority = how->priority,
+		.limits = HAS_LIMITS(dream_spawn_t, how) ? &how->limits : NULL};
+	return DREAM_OK;
+}
+
 static int host_spawn(const dream_spawn_t *how, dream_pid_t *ret_pid, dream_ref_t *ret_monitor)
 {
 	node_proc_t *proc = me();
 	if (proc == NULL)
 		return DREAM_EPERM;
-	if (!is_priority(how->priority))
-		return node_proc_fail(proc, DREAM_EINVAL, "no priority %d", how->priority);
-	uint64_t monitor = (how->flags & DREAM_SPAWN_MONITOR) ? node_proc_new_ref(proc->node) : 0;
-	node_start_t start = {.module = module_of(proc, how->module),
-		.kind = how->kind,
-		.args = how->args,
-		.name = how->name,
-		.link = (how->flags & DREAM_SPAWN_LINK) != 0,
-		.monitor_ref = monitor,
-		.priority = how->priority,
-		.limits = HAS_LIMITS(dream_spawn_t, how) ? &how->limits : NULL};
-	int r = node_start_kind(proc, &start, ret_pid);
-	if (r == DREAM_OK && monitor != 0 && ret_monitor != NULL)
-		*ret_monitor = ref_of(proc, monitor);
+	node_start_t start;
+	int r = node_host_read_spawn(proc, how, DREAM_SPAWN_LINK | DREAM_SPAWN_MONITOR, &start);
+	if (r == DREAM_OK)
+		r = node_start_kind(proc, &start, ret_pid);
+	if (r == DREAM_OK && start.monitor_ref != 0 && ret_monitor != NULL)
+		*ret_monitor = ref_of(proc, start.monitor_ref);
 	return r == DREAM_EALREADY ? DREAM_EEXIST : r;
 }
 
@@ -280,7 +334,11 @@ static int host_send_take(const dream_dest_t *to, dream_msg_t *msg)
 	node_proc_t *proc = me_charged();
 	if (proc == NULL)
 		return DREAM_EPERM;
-	return node_call_send_take(proc->node, proc, to, take_back(proc, msg));
+	dream_msg_t *mine = take_back(proc, msg);
+	if (mine != NULL && (to->name != NULL || to->pid.id != 0))
+		return node_call_send_take(proc->node, proc, to, mine);
+	node_msg_unref(mine);
+	return node_proc_fail(proc, DREAM_EINVAL, mine == NULL ? "no message" : "no destination");
 }
 
 static int host_receive(int32_t (*match)(void *arg, const dream_msg_t *msg), void *arg, int64_t timeout_ms,
@@ -306,24 +364,33 @@ static int host_unlink(dream_pid_t pid)
 	return proc != NULL ? node_proc_unlink(proc, pid) : DREAM_EPERM;
 }
 
-static int host_monitor(const dream_dest_t *target, dream_ref_t *ret_ref)
+int node_host_target(node_proc_t *proc, const dream_dest_t *target, dream_pid_t *ret_pid)
 {
-	node_proc_t *proc = me();
-	if (proc == NULL)
-		return DREAM_EPERM;
+	const node_hooks_t *hooks = &proc->node->hooks;
 	dream_pid_t pid = target->pid;
-	uint64_t ref;
 	bool elsewhere =
 		target->name != NULL && target->node != NULL && strcmp(target->node, proc->node->name) != 0;
 	if (elsewhere) { /* answered noconnection, as every monitor across nodes for now (MON-3) */
 		pid = (dream_pid_t){0, 0, 0};
-		if (proc->node->hooks.node_number == NULL ||
-			proc->node->hooks.node_number(
-				proc->node, target->node, strlen(target->node), &pid.node) < 0)
+		if (hooks->node_number == NULL ||
+			hooks->node_number(proc->node, target->node, strlen(target->node), &pid.node) < 0)
 			return DREAM_ENOCONNECTION;
 	} else if (target->name != NULL && node_names_whereis(proc->node, target->name, &pid) < 0)
 		pid = (dream_pid_t){0, 0, 0}; /* MON-3: answers noproc */
-	int r = node_proc_monitor(proc, pid, target->name, &ref);
+	*ret_pid = pid;
+	return DREAM_OK;
+}
+
+static int host_monitor(const dream_dest_t *target, dream_ref_t *ret_ref)
+{
+	node_proc_t *proc = me();
+	dream_pid_t pid;
+	uint64_t ref;
+	if (proc == NULL)
+		return DREAM_EPERM;
+	int r = node_host_target(proc, target, &pid);
+	if (r == DREAM_OK)
+		r = node_proc_monitor(proc, pid, target->name, &ref);
 	if (r == DREAM_OK)
 		*ret_ref = ref_of(proc, ref);
 	return r;
@@ -332,7 +399,8 @@ static int host_monitor(const dream_dest_t *target, dream_ref_t *ret_ref)
 static int32_t host_demonitor(dream_ref_t ref, uint32_t flags)
 {
 	node_proc_t *proc = me();
-	return proc != NULL && node_proc_demonitor(proc, ref.id, (flags & DREAM_DEMONITOR_FLUSH) != 0);
+	return proc != NULL && node_host_ref_is_ours(proc, ref) &&
+	       node_proc_demonitor(proc, ref.id, (flags & DREAM_DEMONITOR_FLUSH) != 0);
 }
 
 static int host_exit_signal(dream_pid_t pid, const dream_msg_t *reason)
@@ -340,7 +408,11 @@ static int host_exit_signal(dream_pid_t pid, const dream_msg_t *reason)
 	node_proc_t *proc = me();
 	if (proc == NULL)
 		return DREAM_EPERM;
-	node_proc_exit_signal(proc->node, proc, pid, reason);
+	if (pid.id == 0)
+		return node_proc_fail(proc, DREAM_EINVAL, "no process");
+	dream_msg_t *why = reason != NULL ? node_msg_ref(reason) : node_msg_text("normal");
+	node_proc_exit_signal(proc->node, proc, pid, why);
+	node_msg_unref(why);
 	return DREAM_OK;
 }
 
@@ -366,46 +438,36 @@ static int32_t host_trap_exit(int32_t on)
 static int host_register_name(const char *name, dream_pid_t pid)
 {
 	node_proc_t *proc = me();
-	if (proc == NULL || !dream_pid_equal(pid, node_proc_pid(proc)))
-		return DREAM_EPERM;
+	if (proc == NULL || name == NULL)
+		return proc == NULL ? DREAM_EPERM : DREAM_EINVAL;
 	return node_names_register(proc->node, name, pid);
 }
 
 static int host_unregister_name(const char *name)
 {
 	node_proc_t *proc = me();
-	return proc != NULL ? node_names_unregister(proc->node, name) : DREAM_EPERM;
+	if (proc == NULL || name == NULL)
+		return proc == NULL ? DREAM_EPERM : DREAM_EINVAL;
+	return node_names_unregister(proc->node, name);
 }
 
 static int host_whereis(const char *name, dream_pid_t *ret_pid)
 {
 	node_proc_t *proc = me();
-	return proc != NULL ? node_names_whereis(proc->node, name, ret_pid) : DREAM_EPERM;
+	if (proc == NULL || name == NULL)
+		return proc == NULL ? DREAM_EPERM : DREAM_EINVAL;
+	return node_names_whereis(proc->node, name, ret_pid);
 }
 
 static int host_send_after_take(
 	const dream_dest_t *to, dream_msg_t *msg, int64_t delay_ms, dream_ref_t *ret_timer)
 {
-	node_proc_t *proc = me();
-	if (proc == NULL)
-		return DREAM_EPERM;
-	uint64_t ref = 0;
-	if (to->name != NULL && to->node != NULL && strcmp(to->node, proc->node->name) != 0) {
-		node_msg_unref(take_back(proc, msg));
-		return DREAM_EINVAL; /* TMR-1: local destinations only */
-	}
-	node_sig_t *sig =
-		node_sig_new_take(NODE_SIG_MSG, to->pid, node_proc_pid(proc), 0, take_back(proc, msg));
-	int r = node_timer_start_take(proc->node, sig, to->name, delay_ms, &ref);
-	if (r == DREAM_OK && ret_timer != NULL)
-		*ret_timer = ref_of(proc, ref);
-	return r;
+	return node_host_proc_timer_start_take(to, msg, delay_ms, 0, ret_timer);
 }
 
 static int64_t host_cancel_timer(dream_ref_t timer)
 {
-	node_proc_t *proc = me();
-	return proc != NULL ? node_timer_cancel(proc->node, timer.id) : DREAM_EPERM;
+	return node_host_proc_timer_cancel(timer, 0);
 }
 
 static int64_t host_now_ns(void)
@@ -427,16 +489,16 @@ static const dream_msg_t *host_reason_borrow(void)
 static void host_log(int32_t level, const char *text)
 {
 	node_proc_t *proc = me();
-	char pid[300];
+	char pid[300], name[NODE_NAME_MAX + 1];
 	if (proc == NULL) {
 		node_pool_log(level, text);
 		return;
 	}
 	const char *app = node_app_of_borrow(proc);
-	const char *name = node_proc_extra(proc)->name;
-	node_log(proc->node, level, "%s%s%s %s: %s", app != NULL ? app : "", app != NULL ? " " : "",
-		name != NULL ? name : proc->label, node_proc_pid_text(proc->node, node_proc_pid(proc), pid),
-		text);
+	if (node_names_of(proc->node, node_proc_pid(proc), name)[0] == '\0')
+		snprintf(name, sizeof(name), "%s", proc->label);
+	node_log(proc->node, level, "%s%s%s %s: %s", app != NULL ? app : "", app != NULL ? " " : "", name,
+		node_proc_pid_text(proc->node, node_proc_pid(proc), pid), text);
 }
 
 static int host_env_get(const char *key, dream_msg_t **ret_value)
@@ -481,6 +543,8 @@ static int host_start(const dream_start_t *how, dream_pid_t *ret_pid)
 	node_proc_t *proc = me();
 	if (proc == NULL)
 		return DREAM_EPERM;
+	if (how == NULL || how->kind == NULL || module_of(proc, how->module) == NULL)
+		return node_proc_fail(proc, DREAM_EINVAL, "a start names no module or kind");
 	node_start_t start = {.module = module_of(proc, how->module),
 		.kind = how->kind,
 		.args = how->args,
@@ -498,6 +562,8 @@ static int host_call(
 	if (proc == NULL)
 		return DREAM_EPERM;
 	dream_msg_t *reply;
+	if (request == NULL)
+		return node_proc_fail(proc, DREAM_EINVAL, "no request");
 	int r = node_call_take(proc, to, node_msg_ref(request), timeout_ms, &reply);
 	return r < 0 ? r : give_take(proc, reply, ret_reply);
 }
@@ -507,7 +573,10 @@ static int host_cast_take(const dream_dest_t *to, dream_msg_t *msg)
 	node_proc_t *proc = me_charged();
 	if (proc == NULL)
 		return DREAM_EPERM;
-	return node_call_cast_take(proc->node, proc, to, take_back(proc, msg));
+	dream_msg_t *mine = take_back(proc, msg);
+	if (mine == NULL)
+		return node_proc_fail(proc, DREAM_EINVAL, "no message");
+	return node_call_cast_take(proc->node, proc, to, mine);
 }
 
 static void host_from(dream_from_t *ret_from)
@@ -526,7 +595,16 @@ static int host_reply_take(const dream_from_t *from, dream_msg_t *reply)
 	node_proc_t *proc = me();
 	if (proc == NULL)
 		return DREAM_EPERM;
-	node_proc_reply_take(proc->node, proc, from->pid, from->ref.id, DREAM_OK, take_back(proc, reply));
+	dream_msg_t *mine = take_back(proc, reply);
+	bool to_self = dream_pid_equal(from->pid, node_proc_pid(proc));
+	if (mine == NULL || from->pid.id == 0 || to_self) {
+		node_msg_unref(mine);
+		return node_proc_fail(proc, to_self ? DREAM_ESELF : DREAM_EINVAL, "%s",
+			mine == NULL ? "no reply"
+			: to_self    ? "a reply to oneself"
+				     : "nobody to reply to");
+	}
+	node_proc_reply_take(proc->node, proc, from->pid, from->ref.id, DREAM_OK, mine);
 	return DREAM_OK;
 }
 
@@ -651,6 +729,22 @@ static const dream_host_t table = {
 	.tcp_set_options = node_host_tcp_set_options,
 	.tcp_info = node_host_tcp_info,
 	.tls_start = node_host_tls_start,
+	.alias = node_host_proc_alias,
+	.unalias = node_host_proc_unalias,
+	.monitor_as = node_host_proc_monitor_as,
+	.spawn_request = node_host_proc_spawn_request,
+	.spawn_request_abandon = node_host_proc_spawn_request_abandon,
+	.is_process_alive = node_host_proc_is_alive,
+	.process_info = node_host_proc_info,
+	.put = node_host_proc_put,
+	.get = node_host_proc_get,
+	.erase = node_host_proc_erase,
+	.set_label = node_host_proc_set_label,
+	.hibernate = node_host_proc_hibernate,
+	.next_hibernate = node_host_proc_next_hibernate,
+	.timer_start_take = node_host_proc_timer_start_take,
+	.timer_cancel = node_host_proc_timer_cancel,
+	.timer_read = node_host_proc_timer_read,
 };
 
 const dream_host_t *node_host_table_borrow(void)

@@ -16,6 +16,7 @@ DREAM_BEGIN_DECLS
 typedef struct node node_t;
 struct node_proc;
 struct node_sig;
+struct node_gen;
 
 /* What a room may need of a higher one; installed by the higher room's init, never NULL afterwards. */
 typedef struct node_hooks {
@@ -29,7 +30,10 @@ typedef struct node_hooks {
 	int32_t (*set_priority)(struct node_proc *proc, int32_t priority);
 	/* sched: an untrappable kill was sent to a process of this node: it may be in a turn that does not end; [any]. */
 	void (*killed)(node_t *node, dream_pid_t pid);
-	/* sched: cancels the timers that a process owns; [sched]. */
+	/* sched: gives up the stack of the calling process, which is run from the start when something comes, at once if
+	 * its inbox is not empty; does not return; [process]. */
+	void (*hibernate)(struct node_proc *proc);
+	/* sched: ends the timers that a process owns; [sched]. */
 	void (*drop_timers)(struct node_proc *proc);
 	/* io: closes what a process owns that ends and is hidden already; called if proc->owns is set; [sched]. */
 	void (*drop_owned)(struct node_proc *proc, uint64_t id);
@@ -39,6 +43,8 @@ typedef struct node_hooks {
 	int (*node_number)(node_t *node, const char *name, uint64_t name_size, uint32_t *ret_number);
 	/* dist: the name behind such a number; NULL if none; lives as long as the node. */
 	const char *(*node_name_borrow)(node_t *node, uint32_t number);
+	/* code: the name of the module that a process runs; lives as long as the node; NULL: there is no code room. */
+	const char *(*module_name_borrow)(const struct node_gen *gen);
 	/* console: an operator's command line has come; NULL: there is no console. Copies what it needs; [loop]. */
 	void (*console_command)(
 		node_t *node, uint64_t session, uint64_t id, const char *operator_name, const char *line);

@@ -349,6 +349,11 @@ GPtrArray *node_code_list(node_code_t *code)
 
 /* ---- the room ---- */
 
+static const char *name_of_gen(const node_gen_t *gen)
+{
+	return gen->name;
+}
+
 int node_code_open(node_t *node, const char *cache_dir, node_diag_t *diag)
 {
 	node_cache_t *cache;
@@ -368,6 +373,7 @@ int node_code_open(node_t *node, const char *cache_dir, node_diag_t *diag)
 	node->hooks.code_taint = taint;
 	node->hooks.code_describe = describe;
 	node->hooks.code_symbol = node_symbol_find;
+	node->hooks.module_name_borrow = name_of_gen;
 	return DREAM_OK;
 }
 

@@ -147,9 +147,10 @@ static int pick_procs(node_cmd_t *cmd, key_fn_t key, uint32_t count, GArray *pic
 static void put_proc(node_cmd_t *cmd, node_output_table_t *table, const pick_t *pick, GHashTable *names)
 {
 	const node_proc_t *proc = pick->proc;
-	char text[300];
-	node_output_cell_text(
-		table, node_proc_pid_text(cmd->node, (dream_pid_t){pick->id, cmd->node->creation, 0}, text));
+	dream_pid_t pid = {pick->id, cmd->node->creation, 0};
+	char text[300], label[NODE_NAME_MAX + 1];
+	bool labelled = node_names_label_of(cmd->node, pid, label)[0] != '\0';
+	node_output_cell_text(table, node_proc_pid_text(cmd->node, pid, text));
 	node_output_cell_text(table, g_hash_table_lookup(names, &pick->id));
 	node_output_cell_text(table, label_of(proc));
 	node_output_cell_text(table, node_app_of_borrow(proc));
@@ -157,6 +158,7 @@ static void put_proc(node_cmd_t *cmd, node_output_table_t *table, const pick_t *
 	node_output_cell_int(table, (int64_t) by_mailbox(proc));
 	node_output_cell_int(table, (int64_t) by_memory(proc));
 	node_output_cell_int(table, (int64_t) by_turns(proc));
+	node_output_cell_text(table, labelled ? label : NULL);
 }
 
 static void free_array(void *array)
@@ -167,7 +169,7 @@ static void free_array(void *array)
 static int run_procs(node_cmd_t *cmd)
 {
 	static const char *const columns[] = {
-		"pid", "name", "kind", "application", "status", "mailbox", "memory", "turns", NULL};
+		"pid", "name", "kind", "application", "status", "mailbox", "memory", "turns", "label", NULL};
 	key_fn_t key;
 	uint32_t count;
 	uint64_t total;
@@ -214,6 +216,8 @@ static int show_info(node_cmd_t *cmd, const node_proc_t *proc, dream_pid_t pid)
 	node_names_of(cmd->node, pid, name);
 	node_output_fact_text(&facts, "name", name[0] != '\0' ? name : NULL);
 	node_output_fact_text(&facts, "kind", label_of(proc));
+	node_names_label_of(cmd->node, pid, name);
+	node_output_fact_text(&facts, "label", name[0] != '\0' ? name : NULL);
 	const node_proc_ops_t *ops = __atomic_load_n(&proc->ops, __ATOMIC_RELAXED);
 	node_output_fact_text(
 		&facts, "behaviour", ops != NULL ? ops->what : NULL); /* NULL: it has just ended */

@@ -9,6 +9,7 @@
 #include "otp/server.h"
 #include "proc/gate.h"
 #include "proc/handle.h"
+#include "proc/inbox.h"
 #include "sched/sched.h"
 
 static const dream_pid_t nobody = {0, 0, 0};
@@ -216,11 +217,7 @@ int node_call_sys_request(node_proc_t *proc, dream_pid_t to, int32_t op, void *d
 
 static void unlink_sig(node_proc_t *proc, node_sig_t **at, node_sig_t *before)
 {
-	node_sig_t *sig = *at;
-	*at = sig->next;
-	if (proc->inbox_last == sig)
-		proc->inbox_last = before;
-	node_gate_left(proc, sig);
+	(void) node_inbox_unlink(proc, at, before);
 	__atomic_store_n(&proc->turns, proc->turns + 1, __ATOMIC_RELAXED);
 }
 
@@ -229,13 +226,8 @@ static void unlink_sig(node_proc_t *proc, node_sig_t **at, node_sig_t *before)
 int node_call_await_down(node_proc_t *proc, uint64_t monitor, int64_t deadline_ns, dream_msg_t **ret_reason)
 {
 	for (int r = DREAM_OK;; r = wait_more(proc, deadline_ns)) {
-		node_sig_t **at = &proc->inbox;
-		node_sig_t *last = NULL;
-		for (; *at != NULL; last = *at, at = &(*at)->next) {
-			node_sig_t *sig = *at;
-			if (sig->kind != NODE_SIG_DOWN || sig->ref != monitor)
-				continue;
-			unlink_sig(proc, at, last);
+		node_sig_t *sig = node_inbox_take_down(proc, monitor);
+		if (sig != NULL) {
 			*ret_reason = node_sig_steal_msg(sig);
 			return DREAM_OK;
 		}

@@ -5,7 +5,7 @@
 #include "otp/call.h"
 #include "otp/callback.h"
 #include "otp/change.h"
-#include "proc/gate.h"
+#include "proc/inbox.h"
 #include "sched/sched.h"
 #include "term/cbor.h"
 #include "term/notation.h"
@@ -181,12 +181,22 @@ static void restart_timeout(node_proc_t *proc, node_server_t *server)
 	set_timeout(proc, server);
 }
 
+/* What a callback asked for until the next message. */
+static void settle(node_proc_t *proc, node_server_t *server)
+{
+	set_timeout(proc, server);
+	if (!(server->flags & NODE_SERVER_HIBERNATE))
+		return;
+	server->flags &= ~NODE_SERVER_HIBERNATE;
+	node_proc_trim(proc);
+}
+
 static int after(node_proc_t *proc, node_server_t *server, dream_next_t next)
 {
 	if (server->flags & NODE_SERVER_NOMEM)
 		return stop_take(proc, server, error_reason(DREAM_ENOMEM));
 	if (next >= 0 && next <= DREAM_NEXT_REPLY) {
-		set_timeout(proc, server);
+		settle(proc, server);
 		return NODE_RUN_IDLE;
 	}
 	if (next == DREAM_NEXT_STOP || next == DREAM_NEXT_STOP_REPLY || next < 0)
@@ -218,7 +228,7 @@ static int run_init(node_proc_t *proc, node_server_t *server)
 	}
 	server->flags |= NODE_SERVER_RUNNING;
 	node_proc_ack_start_take(proc, DREAM_OK, NULL);
-	set_timeout(proc, server);
+	settle(proc, server);
 	return NODE_RUN_IDLE;
 }
 
@@ -314,7 +324,7 @@ static int on_call(node_proc_t *proc, node_server_t *server, node_sig_t *call)
 	}
 	if (next == DREAM_NEXT_REPLY && proc->current != NULL) {
 		proc->current = NULL;
-		set_timeout(proc, server);
+		settle(proc, server);
 		if (answer_last(proc, server, call, reply))
 			return TURN_OVER;
 		node_proc_answer_take(proc->node, call, DREAM_OK, reply);
@@ -420,25 +430,18 @@ static int run_continue(node_proc_t *proc, node_server_t *server)
 	return after(proc, server, next);
 }
 
+static bool counts_while_suspended(const node_proc_t *proc, const node_sig_t *sig, const void *arg)
+{
+	(void) arg;
+	return sig->kind == NODE_SIG_SYS ||
+	       (sig->kind == NODE_SIG_EXIT && node_proc_is_parent(proc, sig->from));
+}
+
 /* SYS-2: while suspended only system messages and the parent's exit are handled; the rest keeps its order. */
 static node_sig_t *next_while_suspended(node_proc_t *proc)
 {
-	node_sig_t *before = NULL;
 	node_proc_drain(proc);
-	if (node_proc_exiting(proc))
-		return NULL;
-	for (node_sig_t **at = &proc->inbox; *at != NULL; before = *at, at = &(*at)->next) {
-		node_sig_t *sig = *at;
-		bool parent_exit = sig->kind == NODE_SIG_EXIT && node_proc_is_parent(proc, sig->from);
-		if (sig->kind != NODE_SIG_SYS && !parent_exit)
-			continue;
-		*at = sig->next;
-		if (proc->inbox_last == sig)
-			proc->inbox_last = before;
-		node_gate_left(proc, sig);
-		return sig;
-	}
-	return NULL;
+	return node_proc_exiting(proc) ? NULL : node_inbox_take(proc, counts_while_suspended, NULL);
 }
 
 /* Whoever has used milliseconds lets others have a turn before it begins something new. */

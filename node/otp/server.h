@@ -34,11 +34,12 @@ typedef struct node_server {
 	uint32_t reserved;
 } node_server_t;
 
-#define NODE_SERVER_RUNNING 1u   /* init has succeeded */
-#define NODE_SERVER_SUSPENDED 2u /* SYS-2 */
-#define NODE_SERVER_CALLBACK 4u  /* inside a callback of the module */
-#define NODE_SERVER_TIMED 8u     /* GS-12: a wait with a timeout is on, of more->timeout_ms */
-#define NODE_SERVER_NOMEM 16u    /* no memory for what a callback asked for: it ends when that is over */
+#define NODE_SERVER_RUNNING 1u    /* init has succeeded */
+#define NODE_SERVER_SUSPENDED 2u  /* SYS-2 */
+#define NODE_SERVER_CALLBACK 4u   /* inside a callback of the module */
+#define NODE_SERVER_TIMED 8u      /* GS-12: a wait with a timeout is on, of more->timeout_ms */
+#define NODE_SERVER_NOMEM 16u     /* no memory for what a callback asked for: it ends when that is over */
+#define NODE_SERVER_HIBERNATE 32u /* the callback expects a long wait (RCV-3) */
 
 extern const node_proc_ops_t node_server_ops;
 

@@ -5,13 +5,26 @@
 #include "otp/limits.h"
 #include "otp/server.h"
 #include "otp/supervisor.h"
+#include "proc/names.h"
 
 /* ---- plain processes: one function of a module ---- */
 
 typedef struct {
 	const node_kind_t *kind;
 	dream_msg_t *args;
+	int (*resume)(void *arg); /* after a hibernation, instead of the kind's main function */
+	void *arg;
 } plain_t;
+
+/* What a hibernated process does when it is woken: signals that are no messages leave it asleep. */
+static int run_main(plain_t *plain)
+{
+	int (*resume)(void *arg) = plain->resume;
+	if (resume == NULL)
+		return plain->kind->ops.process.main(plain->args);
+	plain->resume = NULL;
+	return resume(plain->arg);
+}
 
 static int plain_run(node_proc_t *proc)
 {
@@ -19,7 +32,9 @@ static int plain_run(node_proc_t *proc)
 	node_proc_drain(proc); /* an exit signal may have come before the first instruction */
 	if (node_proc_exiting(proc))
 		return NODE_RUN_EXIT;
-	int r = plain->kind->ops.process.main(plain->args);
+	if (plain->resume != NULL && proc->inbox == NULL)
+		return NODE_RUN_IDLE;
+	int r = run_main(plain);
 	if (r < 0)
 		node_proc_set_exit_take(proc, node_msg_printf("[\"error\", \"%s\"]", node_diag_code_name(r)));
 	return NODE_RUN_EXIT;
@@ -47,8 +62,29 @@ static plain_t *plain_new_take(const node_kind_t *kind, dream_msg_t *args)
 		node_msg_unref(args);
 		return NULL;
 	}
-	*plain = (plain_t){kind, args};
+	*plain = (plain_t){.kind = kind, .args = args};
 	return plain;
+}
+
+int node_start_hibernate(node_proc_t *proc, int (*resume)(void *arg), void *arg)
+{
+	if (proc->ops != &plain_ops)
+		return node_proc_fail(
+			proc, DREAM_EPERM, "only a plain process has a stack to give up while it waits");
+	plain_t *plain = proc->self;
+	plain->resume = resume;
+	plain->arg = arg;
+	node_msg_unref(plain->args);
+	plain->args = NULL;
+	node_proc_trim(proc);
+	proc->node->hooks.hibernate(proc);
+	return DREAM_OK; /* not reached */
+}
+
+const dream_msg_t *node_start_args_borrow(const node_proc_t *proc)
+{
+	const plain_t *plain = proc->ops == &plain_ops ? proc->self : NULL;
+	return plain != NULL ? plain->args : NULL;
 }
 
 /* ---- what each kind needs ---- */
@@ -99,7 +135,7 @@ static int spawn_failed(node_proc_t *parent, const node_start_t *how, int r)
 	char text[300];
 	if (r != DREAM_EEXIST)
 		return node_proc_fail(parent, r, "%s: %s", how->kind, node_diag_code_text(r));
-	(void) node_names_whereis(parent->node, how->name, &owner);
+	(void) node_names_owner(parent->node, how->name, &owner);
 	return node_proc_fail(parent, DREAM_EALREADY, "already_started: %s is %s", how->name,
 		node_proc_pid_text(parent->node, owner, text));
 }
@@ -165,6 +201,11 @@ int node_start_kind(node_proc_t *parent, const node_start_t *how, dream_pid_t *r
 		return node_proc_fail(parent, DREAM_ENOENT, "no kind \"%s\" in a loaded module \"%s\"",
 			how->kind, how->module);
 	}
+	if (how->report != NULL && kind->type != DREAM_KIND_PROCESS) {
+		node_code_unref(gen);
+		return node_proc_fail(
+			parent, DREAM_EINVAL, "%s is no plain process: start it instead", kind->name);
+	}
 	node_limits_t limits;
 	node_diag_t diag;
 	if (node_limits_read(parent->node, how->limits, &limits, &diag) < 0) {
@@ -179,7 +220,8 @@ int node_start_kind(node_proc_t *parent, const node_start_t *how, dream_pid_t *r
 		.link = how->link,
 		.monitor_ref = how->monitor_ref,
 		.priority = how->priority,
-		.limits = &limits};
+		.limits = &limits,
+		.report = how->report};
 	dream_msg_t *args = how->args != NULL ? node_msg_ref(how->args) : node_proctab_null_ref(parent->node);
 	int r = make_self_take(parent, kind, args, &spawn);
 	if (r < 0) {
@@ -197,4 +239,49 @@ int node_start_kind(node_proc_t *parent, const node_start_t *how, dream_pid_t *r
 		return spawn_failed(parent, how, r);
 	}
 	return r;
+}
+
+/* ---- spawn requests ---- */
+
+static const char *request_error(int code)
+{
+	switch (code) {
+	case DREAM_ENOENT:
+		return "undef";
+	case DREAM_EALREADY:
+		return "already_started";
+	case DREAM_ELIMIT:
+		return "system_limit";
+	default:
+		return node_diag_code_name(code);
+	}
+}
+
+int node_start_request(
+	node_proc_t *parent, node_start_t *how, uint32_t unwanted, const dream_msg_t *tag, uint64_t *ret_ref)
+{
+	uint64_t ref = how->monitor_ref != 0 ? how->monitor_ref : node_proc_new_ref(parent->node);
+	node_sig_t *report =
+		node_sig_new_take(NODE_SIG_SPAWNED, node_proc_pid(parent), (dream_pid_t){0, 0, 0}, ref, NULL);
+	if (report == NULL)
+		return DREAM_ENOMEM;
+	int r = node_proc_expect_spawned(parent, ref, unwanted, tag);
+	if (r < 0) {
+		node_sig_free(report);
+		return r;
+	}
+	how->report = report;
+	r = node_start_kind(parent, how, NULL);
+	if (r == DREAM_EINVAL) {
+		(void) node_proc_abandon_spawned(parent, ref);
+		node_sig_free(report);
+		return r;
+	}
+	if (r < 0) {
+		report->code = r;
+		report->msg = node_msg_text(request_error(r));
+		(void) node_proc_deliver_take(parent->node, report);
+	}
+	*ret_ref = ref;
+	return DREAM_OK;
 }

@@ -3,15 +3,14 @@
 #include <glib.h>
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "proc/gate.h"
 #include "proc/handle.h"
 #include "proc/heap.h"
 #include "proc/names.h"
 #include "proc/planted.h"
 #include "proc/reap.h"
+#include "proc/report.h"
 #include "proc/table.h"
-#include "term/notation.h"
 
 bool node_proc_reason_is_normal_class(const dream_msg_t *reason)
 {
@@ -50,23 +49,6 @@ void node_proc_leave(node_proc_t *proc)
 	drop_slot(proc);
 	proc->node->hooks.leave(proc);
 	abort(); /* leave does not return */
-}
-
-/* One line, bounded: a report never prints a mailbox (PL-3). */
-static void report(node_proc_t *proc)
-{
-	if ((proc->flags & NODE_PROC_SYSTEM) || node_proc_reason_is_normal_class(proc->exit_reason))
-		return;
-	char pid[300];
-	const char *name = node_proc_extra(proc)->name;
-	GString *why = g_string_new(NULL);
-	node_notation_print(why, proc->exit_reason->data, proc->exit_reason->size_bytes, 400);
-	node_log(proc->node, DREAM_LOG_ERROR,
-		"process %s (%s%s%s) ended: %s; %u messages unread, %" G_GUINT64_FORMAT " bytes held",
-		node_proc_pid_text(proc->node, node_proc_pid(proc), pid), proc->label ? proc->label : "?",
-		name != NULL ? ", " : "", name != NULL ? name : "", why->str, proc->n_inbox,
-		proc->heap_bytes);
-	g_string_free(why, TRUE);
 }
 
 static void send_take(
@@ -161,13 +143,15 @@ void node_proc_die(node_proc_t *proc)
 	drop_slot(proc); /* of a process that a closing node ends while it is blocked */
 	if (proc->exit_reason == NULL)
 		proc->exit_reason = node_msg_text("normal");
-	report(proc);
+	node_report_end(proc);
 	if (proc->ops->fini != NULL)
 		proc->ops->fini(proc);
 	if (!NODE_PLANTED(NODE_PLANTED_LATE_NAME))
-		node_proc_drop_name(proc);
+		node_names_drop(node, proc, id);
 	node_proctab_hide(proc);
-	node->hooks.drop_timers(proc); /* hidden first: from now on none is added */
+	if (!NODE_PLANTED(NODE_PLANTED_LATE_NAME))
+		node_names_drop(node, proc, id); /* one that another process gave it in between */
+	node->hooks.drop_timers(proc);           /* hidden first: from now on none is added */
 	if (__atomic_load_n(&proc->owns, __ATOMIC_SEQ_CST) != 0)
 		node->hooks.drop_owned(proc, id);
 	proc->turns = id; /* who the signals below are from */
@@ -176,14 +160,14 @@ void node_proc_die(node_proc_t *proc)
 	tell_links(proc);
 	tell_watchers(proc);
 	if (NODE_PLANTED(NODE_PLANTED_LATE_NAME))
-		node_proc_drop_name(proc);
+		node_names_drop(node, proc, id);
 	tell_callers(proc);
 	drop_monitors(proc);
 	node_leftover_t left = take_leftover(proc);
 	left.queue = queue;
 	node_reap_take(node, &left);
 	node_proc_extra_drop(proc);
-	proc->turns = id + ((uint64_t) 1 << 32);
+	proc->turns = (id + ((uint64_t) 1 << 32)) & (UINT64_MAX >> 1);
 	if (proc->turns >> 32 == 0)
 		proc->turns = ((uint64_t) 1 << 32) | (uint32_t) id;
 	node_proctab_give_slot(proc);

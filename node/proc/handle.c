@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "proc/handle.h"
 
+#include "proc/alias.h"
 #include "proc/gate.h"
 #include "proc/heap.h"
+#include "proc/info.h"
 #include "proc/planted.h"
 #include "proc/table.h"
 
@@ -131,6 +133,22 @@ static void on_demonitor(node_proc_t *proc, node_sig_t *sig)
 	node_sig_free(sig);
 }
 
+/* The same DOWN as a message under the tag its owner chose; NULL: out of memory. */
+static node_sig_t *with_tag(node_proc_t *proc, node_sig_t *sig)
+{
+	dream_msg_t *tag = node_proc_take_tag(proc, sig->ref);
+	if (tag == NULL)
+		return sig;
+	dream_msg_t *msg = node_sig_tagged_down(proc->node, sig, tag);
+	node_sig_t *tagged =
+		msg != NULL ? node_sig_new_take(NODE_SIG_MSG, sig->to, sig->from, sig->ref, msg) : NULL;
+	if (tagged != NULL)
+		tagged->flags |= NODE_SIG_F_DOWN;
+	node_msg_unref(tag);
+	node_sig_free(sig);
+	return tagged;
+}
+
 /* A DOWN whose monitor is gone was overtaken by a demonitor (MON-4). */
 static void on_down(node_proc_t *proc, node_sig_t *sig)
 {
@@ -146,7 +164,86 @@ static void on_down(node_proc_t *proc, node_sig_t *sig)
 	}
 	node_mem_free(monitor->data);
 	node_reftab_remove(monitors, monitor);
+	node_alias_on_monitor_end(proc, sig->ref);
+	sig = with_tag(proc, sig);
+	if (sig != NULL)
+		append(proc, sig);
+}
+
+/* ---- aliases ---- */
+
+static void on_alias(node_proc_t *proc, node_sig_t *sig)
+{
+	if (!node_alias_accept(proc, sig->ref)) { /* ALS-1 */
+		if (sig->flags & NODE_SIG_F_COUNTED)
+			node_gate_leave(proc, sig);
+		node_sig_free(sig);
+		return;
+	}
+	sig->kind = NODE_SIG_MSG;
+	sig->ref = 0;
 	append(proc, sig);
+}
+
+/* ---- spawn requests: SPN-2, SPN-3 ---- */
+
+static dream_msg_t *spawn_reply(const node_proc_t *proc, const node_sig_t *sig, const dream_msg_t *tag)
+{
+	node_cbor_writer_t w;
+	dream_msg_t *msg = NULL;
+	node_cbor_init(&w);
+	node_cbor_put_array(&w, 4);
+	if (tag != NULL)
+		node_cbor_put_msg(&w, tag);
+	else
+		node_cbor_put_text(&w, "spawn_reply");
+	node_cbor_put_ref(&w, proc->node, (dream_ref_t){sig->ref, proc->node->creation, 0});
+	node_cbor_put_text(&w, sig->code == DREAM_OK ? "ok" : "error");
+	if (sig->code == DREAM_OK)
+		node_cbor_put_pid(&w, proc->node, sig->from);
+	else
+		node_cbor_put_msg(&w, sig->msg);
+	(void) node_cbor_finish(&w, &msg);
+	return msg;
+}
+
+/* The child of a request that was given up: whatever ties it to us is undone, and a link ends it. */
+static void abandon_child(node_proc_t *proc, const node_sig_t *sig)
+{
+	if (sig->code != DREAM_OK)
+		return;
+	node_refent_t *link = node_reftab_find(proc->links, node_reftab_pid_key(sig->from), &sig->from);
+	(void) node_proc_demonitor(proc, sig->ref, false);
+	if (link == NULL)
+		return;
+	node_reftab_remove(proc->links, link);
+	node_sig_t *end = node_sig_new_take(
+		NODE_SIG_EXIT, sig->from, node_proc_pid(proc), 0, node_msg_text("abandoned"));
+	if (end == NULL)
+		return;
+	end->flags |= NODE_SIG_F_LINK;
+	(void) node_proc_deliver_take(proc->node, end);
+}
+
+static void on_spawned(node_proc_t *proc, node_sig_t *sig)
+{
+	node_refent_t *request =
+		proc->extra != NULL ? node_reftab_find(proc->extra->spawns, sig->ref, NULL) : NULL;
+	if (request == NULL) {
+		abandon_child(proc, sig);
+		node_sig_free(sig);
+		return;
+	}
+	dream_msg_t *tag = request->data;
+	uint64_t unwanted = sig->code == DREAM_OK ? NODE_SPAWN_NO_SUCCESS : NODE_SPAWN_NO_ERROR;
+	bool wanted = (request->aux & unwanted) == 0;
+	node_reftab_remove(proc->extra->spawns, request);
+	dream_msg_t *msg = wanted ? spawn_reply(proc, sig, tag) : NULL;
+	node_msg_unref(tag);
+	node_sig_t *reply = msg != NULL ? node_sig_new_take(NODE_SIG_MSG, sig->to, sig->from, 0, msg) : NULL;
+	node_sig_free(sig);
+	if (reply != NULL)
+		append(proc, reply);
 }
 
 /* ---- calls ---- */
@@ -238,6 +335,15 @@ void node_handle_take(node_proc_t *proc, node_sig_t *sig)
 		return;
 	case NODE_SIG_CANCEL:
 		on_cancel(proc, sig);
+		return;
+	case NODE_SIG_ALIAS:
+		on_alias(proc, sig);
+		return;
+	case NODE_SIG_INFO:
+		node_info_answer_take(proc, sig);
+		return;
+	case NODE_SIG_SPAWNED:
+		on_spawned(proc, sig);
 		return;
 	default:
 		append(proc, sig);

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proc/gate.h"
+#include "proc/alias.h"
+#include "proc/inbox.h"
 #include "proc/table.h"
 
 static int send_plain(node_proc_t *proc, uint8_t kind, dream_pid_t to, uint64_t ref, void *data)
@@ -62,10 +63,9 @@ static char *copy_name(const char *name)
 	return copy == NULL ? NULL : memcpy(copy, name, size);
 }
 
-int node_proc_monitor(node_proc_t *proc, dream_pid_t target, const char *name, uint64_t *ret_ref)
+static int start_monitor(node_proc_t *proc, uint64_t ref, dream_pid_t target, const char *name)
 {
 	node_refent_t *monitor;
-	uint64_t ref = node_proc_new_ref(proc->node);
 	char *mine = name == NULL ? NULL : copy_name(name);
 	if (name != NULL && mine == NULL)
 		return DREAM_ENOMEM;
@@ -76,27 +76,68 @@ int node_proc_monitor(node_proc_t *proc, dream_pid_t target, const char *name, u
 		return r;
 	}
 	monitor->data = mine;
-	*ret_ref = ref;
-	r = send_plain(proc, NODE_SIG_MONITOR, target, ref, NULL);
-	return r == DREAM_ENOMEM ? r : DREAM_OK; /* a dead target answers with DOWN */
+	if (send_plain(proc, NODE_SIG_MONITOR, target, ref, NULL) != DREAM_ENOMEM)
+		return DREAM_OK; /* a dead target answers with DOWN */
+	node_mem_free(mine);
+	node_reftab_remove(node_proc_extra(proc)->monitors, monitor);
+	return DREAM_ENOMEM;
 }
 
-static void flush_down(node_proc_t *proc, uint64_t ref)
+static int add_tag(node_proc_t *proc, uint64_t ref, const dream_msg_t *tag)
 {
-	node_sig_t **at = &proc->inbox;
-	node_sig_t *last = NULL;
-	while (*at != NULL) {
-		node_sig_t *sig = *at;
-		if (sig->kind == NODE_SIG_DOWN && sig->ref == ref) {
-			*at = sig->next;
-			node_gate_left(proc, sig);
-			node_sig_free(sig);
-			continue;
-		}
-		last = sig;
-		at = &sig->next;
+	node_refent_t *entry;
+	node_proc_extra_t *extra = node_proc_extra_make(proc);
+	int r = extra != NULL ? node_reftab_add(&extra->tags, ref, (dream_pid_t){0, 0, 0}, &entry)
+			      : DREAM_ENOMEM;
+	if (r == DREAM_OK)
+		entry->data = node_msg_ref(tag);
+	return r;
+}
+
+dream_msg_t *node_proc_take_tag(node_proc_t *proc, uint64_t ref)
+{
+	node_refent_t *entry = proc->extra != NULL ? node_reftab_find(proc->extra->tags, ref, NULL) : NULL;
+	if (entry == NULL)
+		return NULL;
+	dream_msg_t *tag = entry->data;
+	node_reftab_remove(proc->extra->tags, entry);
+	return tag;
+}
+
+/* What goes with a monitor but is not the monitor. */
+static void drop_options(node_proc_t *proc, uint64_t ref)
+{
+	if (proc->extra == NULL)
+		return;
+	node_alias_on_monitor_end(proc, ref);
+	node_msg_unref(node_proc_take_tag(proc, ref));
+}
+
+int node_proc_monitor_as(node_proc_t *proc, dream_pid_t target, const char *name, uint32_t alias,
+	const dream_msg_t *tag, uint64_t *ret_ref)
+{
+	uint64_t ref = alias != 0 ? node_alias_new_ref(proc) : node_proc_new_ref(proc->node);
+	int r = alias != 0 ? node_alias_start(proc, ref, alias) : DREAM_OK;
+	if (r == DREAM_OK && tag != NULL)
+		r = add_tag(proc, ref, tag);
+	if (r == DREAM_OK)
+		r = start_monitor(proc, ref, target, name);
+	if (r < 0) {
+		(void) node_alias_end(proc, ref);
+		drop_options(proc, ref);
+		return r;
 	}
-	proc->inbox_last = last;
+	*ret_ref = ref;
+	return DREAM_OK;
+}
+
+int node_proc_monitor(node_proc_t *proc, dream_pid_t target, const char *name, uint64_t *ret_ref)
+{
+	uint64_t ref = node_proc_new_ref(proc->node);
+	int r = start_monitor(proc, ref, target, name);
+	if (r == DREAM_OK)
+		*ret_ref = ref;
+	return r;
 }
 
 bool node_proc_demonitor(node_proc_t *proc, uint64_t ref, bool flush)
@@ -105,12 +146,13 @@ bool node_proc_demonitor(node_proc_t *proc, uint64_t ref, bool flush)
 	node_refent_t *monitor = node_reftab_find(monitors, ref, NULL);
 	if (monitor == NULL) {
 		if (flush)
-			flush_down(proc, ref);
+			node_sig_free(node_inbox_take_down(proc, ref)); /* MON-1: there is one at most */
 		return false;
 	}
 	dream_pid_t target = monitor->pid;
 	node_mem_free(monitor->data);
 	node_reftab_remove(monitors, monitor);
+	drop_options(proc, ref);
 	(void) send_plain(proc, NODE_SIG_DEMONITOR, target, ref, NULL);
 	return true;
 }
@@ -128,23 +170,19 @@ void node_proc_exit_signal(node_t *node, node_proc_t *from, dream_pid_t to, cons
 		node->hooks.killed(node, to);
 }
 
+static bool is_exit_of(const node_proc_t *proc, const node_sig_t *sig, const void *arg)
+{
+	(void) proc;
+	return sig->kind == NODE_SIG_EXIT && dream_pid_equal(sig->from, *(const dream_pid_t *) arg);
+}
+
 dream_msg_t *node_proc_flush_exit(node_proc_t *proc, dream_pid_t peer)
 {
 	dream_msg_t *reason = NULL;
-	node_sig_t **at = &proc->inbox;
-	node_sig_t *last = NULL;
-	while (*at != NULL) {
-		node_sig_t *sig = *at;
-		if (sig->kind == NODE_SIG_EXIT && dream_pid_equal(sig->from, peer)) {
-			*at = sig->next;
-			node_gate_left(proc, sig);
-			node_msg_unref(reason);
-			reason = node_sig_steal_msg(sig);
-			continue;
-		}
-		last = sig;
-		at = &sig->next;
+	node_sig_t *sig;
+	while ((sig = node_inbox_take(proc, is_exit_of, &peer)) != NULL) {
+		node_msg_unref(reason);
+		reason = node_sig_steal_msg(sig);
 	}
-	proc->inbox_last = last;
 	return reason;
 }

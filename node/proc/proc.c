@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "proc/alias.h"
 #include "proc/gate.h"
 #include "proc/handle.h"
 #include "proc/names.h"
@@ -32,14 +33,13 @@ node_proc_extra_t *node_proc_extra_make(node_proc_t *proc)
 	return proc->extra;
 }
 
-void node_proc_drop_name(node_proc_t *proc)
+static void drop_msgs(node_reftab_t **tab)
 {
-	char *name = node_proc_extra(proc)->name;
-	if (name == NULL)
-		return;
-	node_names_drop(proc->node, name);
-	free(name);
-	proc->extra->name = NULL;
+	uint32_t pos = 0;
+	node_refent_t *entry;
+	while ((entry = node_reftab_next(*tab, &pos)) != NULL)
+		node_msg_unref(entry->data);
+	node_reftab_clear(tab);
 }
 
 void node_proc_extra_drop(node_proc_t *proc)
@@ -47,14 +47,38 @@ void node_proc_extra_drop(node_proc_t *proc)
 	node_proc_extra_t *extra = proc->extra;
 	if (extra == NULL)
 		return;
-	node_proc_drop_name(proc);
 	node_reftab_clear(&extra->monitors);
 	node_reftab_clear(&extra->watchers);
 	node_reftab_clear(&extra->requests);
+	node_reftab_clear(&extra->aliases);
+	drop_msgs(&extra->tags);
+	drop_msgs(&extra->spawns);
+	if (extra->dict != NULL)
+		g_hash_table_destroy(extra->dict);
 	node_msg_unref(extra->last_reason);
 	node_sig_free(extra->sending);
 	node_mem_free(extra);
 	proc->extra = NULL;
+}
+
+static void trim(node_reftab_t **tab)
+{
+	if (node_reftab_count(*tab) == 0)
+		node_reftab_clear(tab);
+}
+
+void node_proc_trim(node_proc_t *proc)
+{
+	node_proc_extra_t *extra = proc->extra;
+	trim(&proc->links);
+	trim(&proc->calls);
+	trim(&proc->held);
+	if (extra == NULL)
+		return;
+	node_reftab_t **tabs[] = {&extra->monitors, &extra->watchers, &extra->requests, &extra->aliases,
+		&extra->tags, &extra->spawns};
+	for (size_t i = 0; i < sizeof(tabs) / sizeof(tabs[0]); i++)
+		trim(tabs[i]);
 }
 
 /* ---- spawn ---- */
@@ -88,20 +112,6 @@ static int attach_parent(node_proc_t *proc, const node_spawn_t *how, dream_pid_t
 	return r < 0 ? r : attach_monitor(proc, pid, parent, how->monitor_ref);
 }
 
-static int take_name(node_t *node, node_proc_t *proc, const char *name, dream_pid_t pid)
-{
-	if (name == NULL)
-		return DREAM_OK;
-	node_proc_extra_t *extra = node_proc_extra_make(proc);
-	char *copy = extra != NULL ? strdup(name) : NULL;
-	int r = copy != NULL ? node_names_add(node, name, pid) : DREAM_ENOMEM;
-	if (r < 0)
-		free(copy);
-	else
-		extra->name = copy;
-	return r;
-}
-
 static bool has_gate(const node_limits_t *limits)
 {
 	return limits != NULL && (limits->max_mailbox_msgs != 0 || limits->max_mailbox_bytes != 0);
@@ -131,6 +141,7 @@ static int take_limits(node_proc_t *proc, const node_limits_t *limits)
 /* The slot was never published, so nobody else can have seen it. */
 static int fail_spawn(node_proc_t *proc, uint64_t id, const node_spawn_t *how, int r)
 {
+	node_names_drop(proc->node, proc, id);
 	if (how->parent != NULL) {
 		dream_pid_t pid = {id, proc->node->creation, 0};
 		node_refent_t *entry = node_reftab_find(how->parent->links, node_reftab_pid_key(pid), &pid);
@@ -160,8 +171,8 @@ int node_proc_spawn(node_t *node, const node_spawn_t *how, dream_pid_t *ret_pid)
 	}
 	if (r == DREAM_OK)
 		r = take_limits(proc, how->limits);
-	if (r == DREAM_OK)
-		r = take_name(node, proc, how->name, pid);
+	if (r == DREAM_OK && how->name != NULL)
+		r = node_names_reserve(node, how->name, proc, id);
 	if (r == DREAM_OK && how->parent != NULL)
 		r = attach_parent(proc, how, pid);
 	if (r < 0) {
@@ -180,7 +191,13 @@ int node_proc_spawn(node_t *node, const node_spawn_t *how, dream_pid_t *ret_pid)
 	if (how->priority != DREAM_PRIORITY_NORMAL)
 		(void) node->hooks.set_priority(proc, how->priority);
 	__atomic_store_n(&proc->run_state, NODE_PROC_READY, __ATOMIC_RELAXED);
+	if (how->report != NULL) {
+		how->report->from = pid;
+		(void) node_proc_deliver_take(node, how->report);
+	}
 	node_proctab_publish(proc, id);
+	if (how->name != NULL)
+		node_names_show(node, id); /* SPN-5: who finds the name finds the process */
 	if (ret_pid != NULL)
 		*ret_pid = pid;
 	node->hooks.wake(node, proc);
@@ -216,6 +233,10 @@ static int push_take(node_t *node, node_proc_t *proc, node_sig_t *sig)
 {
 	if (proc != NULL && (give_sleeper(node, proc, sig) || node_proctab_push(proc, sig)))
 		return DREAM_OK;
+	if (proc == NULL && sig->kind == NODE_SIG_MSG && node_alias_is(sig->to.id)) {
+		node_alias_deliver_take(node, sig);
+		return DREAM_OK;
+	}
 	if (sig->flags & NODE_SIG_F_COUNTED)
 		node_gate_leave(proc, sig);
 	sig->flags &= (uint8_t) ~NODE_SIG_F_COUNTED;
@@ -312,6 +333,10 @@ void node_proc_bounce_take(node_t *node, node_sig_t *sig, const char *reason)
 		sig->code = strcmp(reason, "noconnection") == 0 ? DREAM_ENOCONNECTION
 			    : strcmp(reason, "busy") == 0       ? DREAM_EBUSY
 								: DREAM_ENOPROC;
+		turn_round(node, sig, NODE_SIG_REPLY, node_msg_text(reason));
+		return;
+	case NODE_SIG_INFO:
+		sig->code = DREAM_ENOPROC;
 		turn_round(node, sig, NODE_SIG_REPLY, node_msg_text(reason));
 		return;
 	case NODE_SIG_MONITOR:
@@ -520,26 +545,27 @@ void node_proc_forget(node_proc_t *proc, uint64_t ref)
 		node_reftab_remove(requests, entry);
 }
 
-/* ---- names of processes ---- */
+/* ---- spawn requests ---- */
 
-int node_names_register(node_t *node, const char *name, dream_pid_t pid)
+int node_proc_expect_spawned(node_proc_t *proc, uint64_t ref, uint32_t unwanted, const dream_msg_t *tag)
 {
-	node_proc_t *proc =
-		pid.node == 0 && pid.creation == node->creation ? node_proctab_find(node, pid.id) : NULL;
-	if (proc == NULL)
-		return DREAM_ENOPROC;
-	if (node_proc_extra(proc)->name != NULL)
-		return DREAM_EEXIST;
-	return take_name(node, proc, name, pid);
+	node_refent_t *entry;
+	node_proc_extra_t *extra = node_proc_extra_make(proc);
+	int r = extra != NULL ? node_reftab_add(&extra->spawns, ref, nobody, &entry) : DREAM_ENOMEM;
+	if (r < 0)
+		return r;
+	entry->aux = unwanted;
+	entry->data = node_msg_ref(tag);
+	return DREAM_OK;
 }
 
-int node_names_unregister(node_t *node, const char *name)
+bool node_proc_abandon_spawned(node_proc_t *proc, uint64_t ref)
 {
-	dream_pid_t pid;
-	int r = node_names_whereis(node, name, &pid);
-	node_proc_t *proc = r == DREAM_OK ? node_proctab_find(node, pid.id) : NULL;
-	if (proc == NULL || proc != node_ctx_borrow()->proc)
-		return proc == NULL ? DREAM_ENOENT : DREAM_EPERM;
-	node_proc_drop_name(proc);
-	return DREAM_OK;
+	node_refent_t *entry = proc->extra != NULL ? node_reftab_find(proc->extra->spawns, ref, NULL) : NULL;
+	if (entry == NULL)
+		return false;
+	node_msg_unref(entry->data);
+	node_reftab_remove(proc->extra->spawns, entry);
+	node_proc_drain(proc); /* the child may be there already */
+	return true;
 }

@@ -73,8 +73,12 @@ typedef struct node_proc_extra {
 	node_reftab_t *monitors; /* ref -> pid that we watch; data: name */
 	node_reftab_t *watchers; /* ref -> pid that watches us; data: name */
 	node_reftab_t *requests; /* ref -> requests whose answers go to the inbox */
+	node_reftab_t *aliases;  /* ref -> aux: NODE_ALIAS_* */
+	node_reftab_t *tags;     /* ref of a monitor -> data: dream_msg_t *, what its DOWN begins with */
+	node_reftab_t *
+		spawns; /* ref -> requests without an answer; aux: NODE_SPAWN_*, data: dream_msg_t *, the tag */
+	struct _GHashTable *dict; /* char * -> dream_msg_t *: the process dictionary (PD-1) */
 	dream_msg_t *last_reason;
-	char *name;              /* registered, or NULL; also in node->names */
 	uint32_t stack_class;    /* of sched, with NODE_PROC_STACK_SIZE */
 	uint64_t max_heap_bytes; /* with NODE_PROC_HEAP_LIMIT */
 	node_sig_t *sending;     /* what it waits to send: goes with it if it is ended there */
@@ -115,7 +119,8 @@ struct node_proc {
 	uint64_t inbox_bytes; /* sizes of the messages in the inbox */
 	uint64_t turns;       /* messages handled */
 	uint32_t n_inbox;
-	uint32_t last_sched;
+	uint16_t last_sched;
+	uint16_t named; /* NODE_NAMED_*; written under the lock of the names */
 };
 
 /* What a process may take; 0 is no limit. */
@@ -193,7 +198,13 @@ typedef struct node_spawn {
 	uint32_t flags;              /* NODE_PROC_SYSTEM */
 	int32_t priority;            /* DREAM_PRIORITY_* */
 	const node_limits_t *limits; /* NULL: none */
+	node_sig_t *
+		report; /* NODE_SIG_SPAWNED for the parent, which it gets before anything of the child's (SPN-2); taken on
+			       success; may be NULL */
 } node_spawn_t;
+
+#define NODE_SPAWN_NO_SUCCESS 1u /* aux of a request in extra->spawns: which answers are not wanted */
+#define NODE_SPAWN_NO_ERROR 2u
 
 /** Makes a process and lets it run. Links and monitors are in place before its first instruction (SPN-1).
  *  Errors    DREAM_EEXIST the name is taken, DREAM_ELIMIT the table is full, DREAM_ENOMEM, DREAM_EINVAL bad name
@@ -247,6 +258,15 @@ static inline const dream_msg_t *node_proc_reason_borrow(const node_proc_t *proc
 {
 	return node_proc_extra(proc)->last_reason;
 }
+
+/** Notes that a NODE_SIG_SPAWNED with @ref is to come, whose message begins with @tag (lent; NULL for "spawn_reply").
+ *  @unwanted NODE_SPAWN_NO_*. Errors DREAM_ENOMEM. [process] */
+int node_proc_expect_spawned(node_proc_t *proc, uint64_t ref, uint32_t unwanted, const dream_msg_t *tag);
+/** Does not want it any more (SPN-3). False: it has come. [process] */
+bool node_proc_abandon_spawned(node_proc_t *proc, uint64_t ref);
+
+/** Frees tables that are empty: what a process gives up that expects to wait for long (RCV-3). [process] */
+void node_proc_trim(node_proc_t *proc);
 
 /* ---- signals ---- */
 
@@ -323,7 +343,13 @@ int node_proc_link(node_proc_t *proc, dream_pid_t peer);
 int node_proc_unlink(node_proc_t *proc, dream_pid_t peer);
 /** @name: what DOWN shows instead of the pid; lent; NULL */
 int node_proc_monitor(node_proc_t *proc, dream_pid_t target, const char *name, uint64_t *ret_ref);
+/** The same; @alias: NODE_ALIAS_* but REPLY, 0 for none; @tag: what the DOWN message begins with, lent; NULL for "DOWN". */
+int node_proc_monitor_as(node_proc_t *proc, dream_pid_t target, const char *name, uint32_t alias,
+	const dream_msg_t *tag, uint64_t *ret_ref);
+/** True: it was active, and its DOWN never comes (MON-4). */
 bool node_proc_demonitor(node_proc_t *proc, uint64_t ref, bool flush);
+/** Takes the tag of a monitor that is over; NULL if it had none. */
+dream_msg_t *node_proc_take_tag(node_proc_t *proc, uint64_t ref);
 /** exit/2; @from may be NULL for the node itself; @reason lent. [any] */
 void node_proc_exit_signal(node_t *node, node_proc_t *from, dream_pid_t to, const dream_msg_t *reason);
 /** Removes EXIT messages of @peer from the inbox; returns the reason of the last (yours) or NULL. */
@@ -344,9 +370,12 @@ void node_proc_settle_held(node_proc_t *proc, node_ctx_t *ctx);
 
 /* ---- names ---- */
 
-/** Errors DREAM_EEXIST, DREAM_EINVAL (empty, longer than 255, not UTF-8), DREAM_ENOPROC. [any] but @pid's own process must
- *  be the caller or not yet running */
+/** Gives any process of this node a name (REG-1).
+ *  Errors    DREAM_EEXIST  the name is taken, or the process has one
+ *            DREAM_EINVAL  empty, longer than 255 bytes, not UTF-8
+ *            DREAM_ENOPROC it is dead, or of another node. [any] */
 int node_names_register(node_t *node, const char *name, dream_pid_t pid);
+/** Takes a name from whoever has it. Errors DREAM_ENOENT. [any] */
 int node_names_unregister(node_t *node, const char *name);
 /** Errors DREAM_ENOENT. [any] */
 int node_names_whereis(node_t *node, const char *name, dream_pid_t *ret_pid);
@@ -354,6 +383,12 @@ int node_names_whereis(node_t *node, const char *name, dream_pid_t *ret_pid);
 void node_names_each(node_t *node, void (*each)(void *data, const char *name, dream_pid_t pid), void *data);
 /** The name of a process into @buffer (256 bytes), or "". [any] */
 char *node_names_of(node_t *node, dream_pid_t pid, char *buffer);
+
+/** What people call a process, shown in listings and crash reports (PD-1); NULL takes it away. Errors DREAM_EINVAL as for
+ *  names. [process] */
+int node_names_set_label(node_proc_t *proc, const char *label);
+/** The label of a process into @buffer (256 bytes), or "". [any] */
+char *node_names_label_of(node_t *node, dream_pid_t pid, char *buffer);
 
 DREAM_END_DECLS
 #endif

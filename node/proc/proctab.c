@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Slots come in chunks that are never freed while the node lives, which is what lets senders hold a bare
  * pointer. An id is serial << 32 | slot; the serial of a slot grows with each process in it, so that an old
- * pid does not reach a new process until 2^32 processes have been in one slot. */
+ * pid does not reach a new process until 2^31 processes have been in one slot; the topmost bit stays clear, since it
+ * is what tells an alias (alias.h). */
 #include <glib.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -12,8 +13,11 @@
 #include "base/clock.h"
 #include "proc/gate.h"
 #include "proc/names.h"
+#include "proc/report.h"
 #include "proc/table.h"
 
+#define REF_BLOCK 4096u
+#define REF_MASK (UINT64_MAX >> 1) /* the topmost bit is an alias's */
 #define CHUNK_BITS 12u
 #define CHUNK_SLOTS (1u << CHUNK_BITS)
 #define CHUNK_BYTES (CHUNK_SLOTS * sizeof(node_proc_t))
@@ -25,6 +29,7 @@ struct node_proctab {
 	uint32_t n_slots; /* atomic: those that were ever taken, from the first on */
 	uint32_t n_alive; /* atomic */
 	node_proc_t *free_list;
+	uint64_t reports;  /* atomic: second << 32 | reports in it */
 	uint64_t next_ref; /* atomic: blocks of references not yet given out */
 	dream_msg_t *null;
 	node_limits_t defaults;
@@ -49,6 +54,7 @@ int node_proctab_open(node_t *node, uint32_t max_procs)
 	pthread_mutex_init(&tab->lock, NULL);
 	/* A random start keeps references of different nodes and incarnations apart. */
 	node->clock->random(node->clock, &tab->next_ref, sizeof(tab->next_ref));
+	tab->next_ref &= ~(uint64_t) (REF_BLOCK - 1);
 	node->procs = tab;
 	return node_names_open(node);
 }
@@ -146,8 +152,10 @@ node_proc_t *node_proctab_take_slot(node_t *node, uint64_t *ret_id)
 
 void node_proctab_publish(node_proc_t *proc, uint64_t id)
 {
-	__atomic_store_n(&proc->id, id, __ATOMIC_RELEASE);
+	/* The queue first: who finds the id may send at once (SPN-5). A signal for a process that had the slot before is
+	 * known by its id when it is handled. */
 	__atomic_store_n(&proc->outer, NULL, __ATOMIC_RELEASE);
+	__atomic_store_n(&proc->id, id, __ATOMIC_RELEASE);
 }
 
 void node_proctab_hide(node_proc_t *proc)
@@ -163,6 +171,7 @@ static void reset(node_proc_t *proc)
 	__atomic_store_n(&proc->owns, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->n_inbox, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->inbox_bytes, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&proc->named, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->label, NULL, __ATOMIC_RELAXED);
 	__atomic_store_n(&proc->ops, NULL, __ATOMIC_RELAXED);
 	proc->self = NULL;
@@ -197,6 +206,31 @@ node_proc_t *node_proctab_find(node_t *node, uint64_t id)
 		return NULL;
 	node_proc_t *proc = slot_at(tab, index);
 	return __atomic_load_n(&proc->id, __ATOMIC_ACQUIRE) == id ? proc : NULL;
+}
+
+node_proc_t *node_proctab_at(node_t *node, uint32_t slot, uint64_t *ret_id)
+{
+	node_proctab_t *tab = node->procs;
+	if (slot >= __atomic_load_n(&tab->n_slots, __ATOMIC_ACQUIRE))
+		return NULL;
+	node_proc_t *proc = slot_at(tab, slot);
+	*ret_id = __atomic_load_n(&proc->id, __ATOMIC_ACQUIRE);
+	return *ret_id != 0 ? proc : NULL;
+}
+
+bool node_proctab_take_report(node_t *node, int64_t now_ns)
+{
+	uint64_t *reports = &node->procs->reports;
+	uint64_t second = (uint64_t) now_ns / 1000000000u << 32;
+	uint64_t before = __atomic_load_n(reports, __ATOMIC_RELAXED);
+	uint64_t after;
+	do {
+		after = (before & ~(uint64_t) UINT32_MAX) == second ? before + 1 : second + 1;
+		if ((uint32_t) after > NODE_REPORTS_PER_SECOND)
+			return false;
+	} while (!__atomic_compare_exchange_n(
+		reports, &before, after, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return true;
 }
 
 uint32_t node_proctab_count(node_t *node)
@@ -293,14 +327,13 @@ bool node_proctab_is_closing(const node_t *node)
 	return node->procs->closing;
 }
 
-#define REF_BLOCK 4096u
-
 uint64_t node_proc_new_ref(node_t *node)
 {
 	node_ctx_t *ctx = node_ctx_borrow();
 	if (ctx->ref_node != node || ctx->ref_next == ctx->ref_end) {
 		ctx->ref_node = node;
-		ctx->ref_next = __atomic_fetch_add(&node->procs->next_ref, REF_BLOCK, __ATOMIC_RELAXED);
+		ctx->ref_next =
+			__atomic_fetch_add(&node->procs->next_ref, REF_BLOCK, __ATOMIC_RELAXED) & REF_MASK;
 		ctx->ref_end = ctx->ref_next + REF_BLOCK;
 	}
 	uint64_t ref = ctx->ref_next++;

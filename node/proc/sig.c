@@ -51,11 +51,16 @@ static void write_exit(node_cbor_writer_t *w, const node_t *node, const node_sig
 	node_cbor_put_msg(w, sig->msg);
 }
 
-static void write_down(node_cbor_writer_t *w, const node_t *node, const node_sig_t *sig)
+/* @tag NULL: the text DOWN */
+static void write_down(
+	node_cbor_writer_t *w, const node_t *node, const node_sig_t *sig, const dream_msg_t *tag)
 {
 	dream_ref_t ref = {sig->ref, node->creation, 0};
 	node_cbor_put_array(w, 5);
-	node_cbor_put_text(w, "DOWN");
+	if (tag != NULL)
+		node_cbor_put_msg(w, tag);
+	else
+		node_cbor_put_text(w, "DOWN");
 	node_cbor_put_ref(w, node, ref);
 	node_cbor_put_text(w, "process");
 	if (sig->data != NULL)
@@ -93,12 +98,22 @@ dream_msg_t *node_sig_to_msg_take(const node_t *node, node_sig_t *sig)
 	if (sig->kind == NODE_SIG_EXIT)
 		write_exit(&w, node, sig);
 	else if (sig->kind == NODE_SIG_DOWN)
-		write_down(&w, node, sig);
+		write_down(&w, node, sig, NULL);
 	else if (sig->kind == NODE_SIG_CALL)
 		write_call(&w, node, sig);
 	else
 		write_cast(&w, sig);
 	(void) node_cbor_finish(&w, &msg);
 	node_sig_free(sig);
+	return msg;
+}
+
+dream_msg_t *node_sig_tagged_down(const node_t *node, const node_sig_t *sig, const dream_msg_t *tag)
+{
+	node_cbor_writer_t w;
+	dream_msg_t *msg = NULL;
+	node_cbor_init(&w);
+	write_down(&w, node, sig, tag);
+	(void) node_cbor_finish(&w, &msg);
 	return msg;
 }

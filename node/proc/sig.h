@@ -22,12 +22,17 @@ DREAM_BEGIN_DECLS
 #define NODE_SIG_MONITOR 13u    /* ref; data as in DOWN */
 #define NODE_SIG_DEMONITOR 14u  /* ref */
 #define NODE_SIG_ROOM 15u       /* there may be room in a mailbox that its receiver waits for (gate.h) */
+#define NODE_SIG_ALIAS 16u /* a MSG to the alias `ref`; the receiver looks whether that is active (ALS-1) */
+#define NODE_SIG_INFO 17u  /* ref; code: what is asked for (info.h); answered like a call, at once */
+#define NODE_SIG_SPAWNED                                                                                     \
+	18u /* ref; `from`: the child, with DREAM_OK in code; else msg: what failed (SPN-2) */
 
 #define NODE_SIG_F_LINK 1u    /* the EXIT of a linked process, not of exit_signal() */
 #define NODE_SIG_F_INLINE 2u  /* lies in the envelope of its msg: freed with it */
 #define NODE_SIG_F_KILL 4u    /* the untrappable kill of exit_signal() (X2) */
 #define NODE_SIG_F_COUNTED 8u /* let in by the gate of its receiver */
 #define NODE_SIG_F_LIMIT 16u  /* the node's own kill for a limit: untrappable, the reason is msg */
+#define NODE_SIG_F_DOWN 32u   /* a MSG that is the DOWN of the monitor `ref`, under a tag of its owner's */
 
 typedef struct node_sig {
 	struct node_sig *next;
@@ -55,6 +60,9 @@ dream_msg_t *node_sig_steal_msg(node_sig_t *sig);
 /** What a process that reads its mailbox by hand sees: MSG as it is, ["EXIT", pid, reason], ["DOWN", ref, "process", object,
  *  reason], ["$gen_call", [pid, ref], request], ["$gen_cast", msg]. Consumes @sig. NULL: out of memory. [any] */
 dream_msg_t *node_sig_to_msg_take(const node_t *node, node_sig_t *sig);
+
+/** The message of a DOWN (lent) that begins with @tag. NULL: out of memory. [any] */
+dream_msg_t *node_sig_tagged_down(const node_t *node, const node_sig_t *sig, const dream_msg_t *tag);
 
 DREAM_END_DECLS
 #endif

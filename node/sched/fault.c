@@ -151,16 +151,16 @@ void node_fault_describe(node_t *node, const node_fault_t *fault, GString *text)
 
 static void log_crash(node_proc_t *proc, const node_fault_t *fault, const char *details, const char *stack)
 {
-	char pid[300];
-	const char *name = node_proc_extra(proc)->name;
+	char pid[300], name[NODE_NAME_MAX + 1];
+	node_names_of(proc->node, node_proc_pid(proc), name);
 	const node_fault_frame_t *frame = blamed(proc->node, fault);
 	uint64_t n = proc->node->hooks.code_taint(proc->node, frame->exact ? frame->pc : frame->pc - 1);
 	node_log(proc->node, DREAM_LOG_ERROR,
 		"crash of process %s (%s%s%s): %s%s%s; its module is tainted, crash %" G_GUINT64_FORMAT
 		"; stack: %s",
 		node_proc_pid_text(proc->node, node_proc_pid(proc), pid),
-		proc->label != NULL ? proc->label : "?", name != NULL ? ", " : "", name != NULL ? name : "",
-		fault->what, details[0] != '\0' ? ", " : "", details, n, stack);
+		proc->label != NULL ? proc->label : "?", name[0] != '\0' ? ", " : "", name, fault->what,
+		details[0] != '\0' ? ", " : "", details, n, stack);
 }
 
 void node_fault_bury(node_proc_t *proc)

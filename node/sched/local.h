@@ -189,9 +189,10 @@ void node_run_park(node_sched_t *all, node_sched_local_t *s, node_proc_t *proc, 
 void node_run_go_back(node_stack_t *stack, int outcome, int64_t deadline_ns);
 /** The stack on which the calling process runs. [process] */
 node_stack_t *node_run_stack(void);
-/** The hooks block and leave of node_t. */
+/** The hooks block, leave and hibernate of node_t. */
 void node_run_block(node_proc_t *proc, int64_t deadline_ns);
 void node_run_leave(node_proc_t *proc);
+void node_run_hibernate(node_proc_t *proc);
 
 /* ---- stow.c: memory of stacks whose processes wait */
 
@@ -245,8 +246,10 @@ void node_watch_scheduler_woke(node_sched_t *all);
 
 int node_timers_open(node_sched_t *all);
 void node_timers_close(node_sched_t *all);
-/** Cancels the timers whose destination @proc is; it is hidden already. [sched] */
+/** Ends the timers whose destination @proc is; it is hidden already. [sched] */
 void node_timers_drop(node_proc_t *proc);
+/** Frees some timers of processes that have ended. True: there may be more. [any] */
+bool node_timers_trim(node_sched_t *all);
 
 DREAM_END_DECLS
 #endif

@@ -114,6 +114,14 @@ static void finish(node_sched_t *all, node_sched_local_t *s, node_proc_t *proc, 
 		keep_stack(s, stack);
 		requeue(all, s, proc);
 		return;
+	case NODE_STACK_HIBERNATE:
+		node_stack_reset(stack);
+		keep_stack(s, stack);
+		if (proc->inbox != NULL) /* RCV-3 */
+			requeue(all, s, proc);
+		else
+			rest(all, s, proc);
+		return;
 	case NODE_STACK_LEAVE:
 		node_stack_reset(stack);
 		keep_stack(s, stack);
@@ -231,6 +239,13 @@ void node_run_leave(node_proc_t *proc)
 {
 	(void) proc;
 	node_run_go_back(node_run_stack(), NODE_STACK_LEAVE, NODE_FOREVER);
+	abort();
+}
+
+void node_run_hibernate(node_proc_t *proc)
+{
+	(void) proc;
+	node_run_go_back(node_run_stack(), NODE_STACK_HIBERNATE, NODE_FOREVER);
 	abort();
 }
 

@@ -17,10 +17,13 @@
 #else
 #define STACK_BYTES ((size_t) 128 << 10)
 #endif
+#define STACK_LEAST ((size_t) 32 << 10)
+#define STACK_MOST ((size_t) 1 << 30)
 #define MAX_STACKS (UINT32_C(1) << 24)
 #define KEEP_WARM 1024u
-#define MOST_WARM 32u  /* times what is kept warm */
-#define CLOCK_EVERY 8u /* turns between two looks at the clock */
+#define MOST_WARM 32u       /* times what is kept warm */
+#define CLOCK_EVERY 8u      /* turns between two looks at the clock */
+#define TIMERS_AT_ONCE 256u /* that fire before processes have a turn */
 
 static void wake_proc(node_t *node, node_proc_t *proc)
 {
@@ -47,10 +50,13 @@ static void set_ctx(node_sched_thread_t *t)
 
 /* ---- the loop of a scheduler ---- */
 
-static void fire_timers(node_sched_local_t *s)
+/* Some at a time, with turns of processes in between (TMR-5). True: more is due, or left to be freed. */
+static bool fire_timers(node_sched_local_t *s)
 {
+	uint32_t n = 0;
 	if (node_wheel_next_ns(&s->wheel) != NODE_FOREVER)
-		(void) node_wheel_advance(&s->wheel, node_clock_now(s->all->node));
+		n = node_wheel_advance_some(&s->wheel, node_clock_now(s->all->node), TIMERS_AT_ONCE);
+	return node_timers_trim(s->all) || n >= TIMERS_AT_ONCE;
 }
 
 /* Point 2 of idle.c. */
@@ -70,7 +76,7 @@ static node_proc_t *find_work(node_sched_local_t *s)
 {
 	node_proc_t *proc = node_queue_next(s);
 	if (proc == NULL) {
-		fire_timers(s);
+		(void) fire_timers(s);
 		proc = node_queue_next(s);
 	}
 	return proc != NULL ? proc : node_steal_take(s);
@@ -88,7 +94,7 @@ static void go_to_sleep(node_sched_local_t *s)
 	node_idle_sleep(s);
 	__atomic_store_n(&s->woken_ns, node_clock_now(s->all->node), __ATOMIC_RELAXED);
 	node_watch_scheduler_woke(s->all);
-	fire_timers(s);
+	(void) fire_timers(s);
 }
 
 /* Until the node stops, or the scheduler is taken away from the thread. */
@@ -99,10 +105,11 @@ static void serve(node_sched_thread_t *t)
 	while ((s = __atomic_load_n(&t->local, __ATOMIC_RELAXED)) != NULL &&
 		!__atomic_load_n(&t->all->stopping, __ATOMIC_RELAXED)) {
 		if (s->yielded || s->tick % CLOCK_EVERY == 0)
-			fire_timers(s);
+			(void) fire_timers(s);
 		node_proc_t *proc = find_work(s);
 		if (proc == NULL) {
-			go_to_sleep(s);
+			if (!node_timers_trim(s->all))
+				go_to_sleep(s);
 			continue;
 		}
 		stop_searching(s);
@@ -146,13 +153,16 @@ static node_proc_t *choose(node_sched_local_t *s)
 	return g_ptr_array_remove_index(ready, index);
 }
 
-static bool drive_one(node_sched_thread_t *t)
+/* True: a process had a turn. *ret_more: there may be more to do, if only timers to fire or to free. */
+static bool drive_one(node_sched_thread_t *t, bool *ret_more)
 {
+	bool timers = false;
 	if (t->all->depth == 0) /* else timers may be firing just now, and would overtake each other */
-		fire_timers(t->local);
+		timers = fire_timers(t->local);
 	node_proc_t *proc = t->all->director != NULL ? choose(t->local) : node_queue_next(t->local);
 	if (proc != NULL)
 		node_run_turn(t, proc);
+	*ret_more = timers || proc != NULL;
 	return proc != NULL;
 }
 
@@ -173,7 +183,8 @@ static void wake_and_split(node_t *node, node_proc_t *proc)
 		return;
 	}
 	all->depth++;
-	while (all->director->split(all->director) && drive_one(ctx->thread))
+	bool more;
+	while (all->director->split(all->director) && drive_one(ctx->thread, &more))
 		;
 	all->depth--;
 }
@@ -206,8 +217,9 @@ uint64_t node_sched_drive(node_t *node, uint64_t max_turns)
 		return 0;
 	node_fault_enter(t);
 	set_ctx(t);
-	while (turns < max_turns && drive_one(t))
-		turns++;
+	for (bool more = true; turns < max_turns && more;)
+		if (drive_one(t, &more))
+			turns++;
 	node_fault_leave(t);
 	node_ctx_t *ctx = node_ctx_borrow();
 	ctx->node = saved.node;
@@ -243,6 +255,12 @@ static void close_stacks(node_sched_t *all)
 			node_stack_pool_fini(&all->stacks[i]);
 }
 
+/* What a stack can be: whole pages, of which one is the guard, and no more than anybody needs. */
+static bool is_stack_size(size_t bytes)
+{
+	return bytes == 0 || (bytes >= STACK_LEAST && bytes <= STACK_MOST && bytes % 4096 == 0);
+}
+
 static int open_stacks(node_sched_t *all, const node_sched_options_t *options)
 {
 	uint32_t max_stacks = options->max_stacks != 0 ? options->max_stacks : MAX_STACKS;
@@ -261,6 +279,8 @@ static int open_stacks(node_sched_t *all, const node_sched_options_t *options)
 
 int node_sched_open(node_t *node, const node_sched_options_t *options)
 {
+	if (!is_stack_size(options->stack_bytes))
+		return DREAM_EINVAL;
 	node_sched_t *all = g_try_new0(node_sched_t, 1);
 	if (all == NULL)
 		return DREAM_ENOMEM;
@@ -290,6 +310,7 @@ int node_sched_open(node_t *node, const node_sched_options_t *options)
 	node->hooks.wake = wake_proc;
 	node->hooks.block = node_run_block;
 	node->hooks.leave = node_run_leave;
+	node->hooks.hibernate = node_run_hibernate;
 	node->hooks.set_priority = node_sched_set_priority;
 	node->hooks.drop_timers = node_timers_drop;
 	return DREAM_OK;

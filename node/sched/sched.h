@@ -20,7 +20,7 @@ typedef struct node_sched_options {
 } node_sched_options_t;
 
 /** Makes the schedulers of a node and installs its hooks wake, block, leave, drop_timers; nothing runs yet.
- *  Errors DREAM_ENOMEM. [boot] */
+ *  Errors DREAM_ENOMEM, DREAM_EINVAL a size of stacks that cannot be. [boot] */
 int node_sched_open(node_t *node, const node_sched_options_t *options);
 /** Starts the threads. Errors DREAM_ENOMEM, DREAM_ELIMIT. [boot] */
 int node_sched_start(node_t *node);
@@ -121,6 +121,11 @@ void node_sched_stats(const node_t *node, uint32_t index, node_sched_stats_t *re
  *  Errors    DREAM_EINVAL delay outside 0 to NODE_TIMER_MAX_MS, DREAM_ENOMEM. [any] */
 int node_timer_start_take(
 	node_t *node, node_sig_t *sig, const char *name, int64_t delay_ms, uint64_t *ret_ref);
+/** The same with a reference the caller made. @absolute: @time_ms is of the node's clock, and may have passed. [any] */
+int node_timer_start_ref_take(
+	node_t *node, node_sig_t *sig, const char *name, int64_t time_ms, bool absolute, uint64_t ref);
+/** The milliseconds that are left, or DREAM_ENOENT. [any] */
+int64_t node_timer_read(node_t *node, uint64_t ref);
 /** Returns the milliseconds that were left, or DREAM_ENOENT (TMR-2). [any] */
 int64_t node_timer_cancel(node_t *node, uint64_t ref);
 /** Timers that wait. [any] */

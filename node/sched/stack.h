@@ -26,6 +26,8 @@ DREAM_BEGIN_DECLS
 	7 /* the handler of a signal left it: as LEAVE, and why is in the scheduler's room for faults */
 
 #define NODE_STACK_KILLED 8 /* the same, for a process that was to be killed */
+#define NODE_STACK_HIBERNATE                                                                                 \
+	9 /* the process gives its stack up and is run from the start when a signal comes */
 
 /* What the node's own functions may need of a stack when a module calls them. A module that comes further down has
  * used up its stack (fault.h). Of a small stack a quarter. */

@@ -6,22 +6,34 @@
 #include "base/clock.h"
 #include "sched/local.h"
 
+struct owner;
+
 typedef struct node_timer {
 	node_wheel_entry_t entry;
 	node_t *node;
 	node_sig_t *sig;
 	char *name;              /* resolved when it expires */
-	node_proc_t *owner;      /* whose end ends it (TMR-1): the destination; NULL for a name */
+	struct owner *owner;     /* of the destination, whose end ends it (TMR-1); NULL for a name */
 	struct node_timer *next; /* of the same owner; under the lock */
 	struct node_timer *prev;
 	uint64_t ref;
 	int64_t deadline_ns;
 } node_timer_t;
 
+/* The timers of one process. Apart from the process, so that they can be handed over at its end and freed bit by bit. */
+typedef struct owner {
+	node_timer_t *first;
+	struct owner *next; /* of those whose process has ended */
+	bool ended;
+} owner_t;
+
 struct node_timers {
 	pthread_mutex_t lock;
 	GHashTable *by_ref; /* guint64 * in the timer -> node_timer_t * */
+	owner_t *orphans;   /* atomic: of processes that have ended */
 };
+
+#define TRIM_AT_ONCE 128u
 
 int node_timers_open(node_sched_t *all)
 {
@@ -50,6 +62,8 @@ static gboolean free_one(gpointer key, gpointer value, gpointer data)
 
 void node_timers_close(node_sched_t *all)
 {
+	while (node_timers_trim(all))
+		;
 	g_hash_table_foreach_remove(all->timers->by_ref, free_one, NULL);
 	g_hash_table_destroy(all->timers->by_ref);
 	pthread_mutex_destroy(&all->timers->lock);
@@ -58,11 +72,6 @@ void node_timers_close(node_sched_t *all)
 
 /* ---- the timers of one process; with the lock held ---- */
 
-static void set_first(node_proc_t *owner, node_timer_t *timer)
-{
-	__atomic_store_n(&owner->timers, timer, __ATOMIC_SEQ_CST);
-}
-
 static void take_from_owner(node_timer_t *timer)
 {
 	if (timer->owner == NULL)
@@ -70,29 +79,50 @@ static void take_from_owner(node_timer_t *timer)
 	if (timer->prev != NULL)
 		timer->prev->next = timer->next;
 	else
-		set_first(timer->owner, timer->next);
+		timer->owner->first = timer->next;
 	if (timer->next != NULL)
 		timer->next->prev = timer->prev;
 	timer->owner = NULL;
 }
 
-/* A process that ends is hidden first and looks for timers then; we add first and look for the process then, all of it in
- * sequentially consistent order: one of us sees the other. False: it has ended, so the timer need not be. */
+static void set_owner(node_proc_t *proc, owner_t *owner)
+{
+	__atomic_store_n(&proc->timers, owner, __ATOMIC_SEQ_CST);
+}
+
+/* A process that ends is hidden first and looks for timers then; we give it its list first and look for the process then,
+ * all of it in sequentially consistent order: one of us sees the other. NULL: it has ended, or out of memory. */
+static owner_t *owner_of(node_proc_t *proc, uint64_t id)
+{
+	owner_t *owner = proc->timers;
+	owner_t *fresh = owner == NULL ? node_mem_zalloc(sizeof(*fresh)) : NULL;
+	if (fresh != NULL)
+		set_owner(proc, fresh);
+	if (__atomic_load_n(&proc->id, __ATOMIC_SEQ_CST) == id)
+		return owner != NULL ? owner : fresh;
+	if (fresh != NULL) {
+		set_owner(proc, NULL);
+		node_mem_free(fresh);
+	}
+	return NULL;
+}
+
+/* False: the destination has ended, so the timer need not be. */
 static bool add_to_owner(node_t *node, node_timer_t *timer)
 {
 	dream_pid_t to = timer->sig->to;
-	bool here = timer->name == NULL && to.node == 0 && to.creation == node->creation;
-	timer->owner = here ? node_proctab_find(node, to.id) : NULL;
-	if (timer->owner == NULL)
-		return !here;
-	timer->next = timer->owner->timers;
+	if (timer->name != NULL || to.node != 0 || to.creation != node->creation)
+		return true;
+	node_proc_t *proc = node_proctab_find(node, to.id);
+	owner_t *owner = proc != NULL ? owner_of(proc, to.id) : NULL;
+	if (owner == NULL)
+		return false;
+	timer->owner = owner;
+	timer->next = owner->first;
 	if (timer->next != NULL)
 		timer->next->prev = timer;
-	set_first(timer->owner, timer);
-	if (__atomic_load_n(&timer->owner->id, __ATOMIC_SEQ_CST) == to.id)
-		return true;
-	take_from_owner(timer);
-	return false;
+	owner->first = timer;
+	return true;
 }
 
 /* ---- expiry ---- */
@@ -130,26 +160,20 @@ static int64_t deadline(int64_t now_ns, int64_t delay_ms)
 	return now_ns + (delay_ms <= most_ns / NODE_MS ? delay_ms * NODE_MS : most_ns);
 }
 
-int node_timer_start_take(
-	node_t *node, node_sig_t *sig, const char *name, int64_t delay_ms, uint64_t *ret_ref)
+static int start_take(node_t *node, node_sig_t *sig, const char *name, int64_t deadline_ns, uint64_t ref)
 {
-	if (sig == NULL)
-		return DREAM_ENOMEM;
-	node_timer_t *timer =
-		delay_ms < 0 || delay_ms > NODE_TIMER_MAX_MS ? NULL : node_mem_zalloc(sizeof(*timer));
+	node_timer_t *timer = sig != NULL ? node_mem_zalloc(sizeof(*timer)) : NULL;
 	if (timer == NULL) {
 		node_sig_free(sig);
-		return delay_ms < 0 || delay_ms > NODE_TIMER_MAX_MS ? DREAM_EINVAL : DREAM_ENOMEM;
+		return DREAM_ENOMEM;
 	}
 	timer->node = node;
 	timer->sig = sig;
 	timer->name = g_strdup(name);
-	timer->ref = node_proc_new_ref(node);
-	timer->deadline_ns = deadline(node_clock_now(node), delay_ms);
+	timer->ref = ref;
+	timer->deadline_ns = deadline_ns;
 	timer->entry.fire = fire;
 	timer->entry.data = timer;
-	if (ret_ref != NULL)
-		*ret_ref = timer->ref;
 	bool foreign;
 	node_sched_local_t *s = wheel_owner(node, &foreign);
 	struct node_timers *timers = node->sched->timers;
@@ -167,11 +191,58 @@ int node_timer_start_take(
 	return DREAM_OK;
 }
 
+int node_timer_start_take(
+	node_t *node, node_sig_t *sig, const char *name, int64_t delay_ms, uint64_t *ret_ref)
+{
+	uint64_t ref = node_proc_new_ref(node);
+	int r = node_timer_start_ref_take(node, sig, name, delay_ms, false, ref);
+	if (r == DREAM_OK && ret_ref != NULL)
+		*ret_ref = ref;
+	return r;
+}
+
+int node_timer_start_ref_take(
+	node_t *node, node_sig_t *sig, const char *name, int64_t time_ms, bool absolute, uint64_t ref)
+{
+	int64_t now_ns = node_clock_now(node);
+	if (time_ms > NODE_TIMER_MAX_MS || (time_ms < 0 && !absolute)) {
+		node_sig_free(sig);
+		return DREAM_EINVAL;
+	}
+	int64_t at_ns = !absolute                    ? deadline(now_ns, time_ms)
+			: time_ms > now_ns / NODE_MS ? deadline(0, time_ms)
+						     : now_ns;
+	return start_take(node, sig, name, at_ns, ref);
+}
+
+static int64_t left_ms(node_t *node, int64_t deadline_ns)
+{
+	int64_t left_ns = deadline_ns - node_clock_now(node);
+	return left_ns > 0 ? left_ns / NODE_MS : 0;
+}
+
+/* With the lock held. What is left of a process that has ended does not count any more. */
+static node_timer_t *find(const struct node_timers *timers, uint64_t ref)
+{
+	node_timer_t *timer = g_hash_table_lookup(timers->by_ref, &ref);
+	return timer != NULL && (timer->owner == NULL || !timer->owner->ended) ? timer : NULL;
+}
+
+int64_t node_timer_read(node_t *node, uint64_t ref)
+{
+	struct node_timers *timers = node->sched->timers;
+	pthread_mutex_lock(&timers->lock);
+	const node_timer_t *timer = find(timers, ref);
+	int64_t deadline_ns = timer != NULL ? timer->deadline_ns : 0;
+	pthread_mutex_unlock(&timers->lock);
+	return timer != NULL ? left_ms(node, deadline_ns) : DREAM_ENOENT;
+}
+
 int64_t node_timer_cancel(node_t *node, uint64_t ref)
 {
 	struct node_timers *timers = node->sched->timers;
 	pthread_mutex_lock(&timers->lock);
-	node_timer_t *timer = g_hash_table_lookup(timers->by_ref, &ref);
+	node_timer_t *timer = find(timers, ref);
 	/* Found but no longer armed: it is about to deliver and frees itself. */
 	bool ours = timer != NULL && node_wheel_cancel(&timer->entry);
 	if (ours) {
@@ -181,28 +252,60 @@ int64_t node_timer_cancel(node_t *node, uint64_t ref)
 	pthread_mutex_unlock(&timers->lock);
 	if (!ours)
 		return DREAM_ENOENT;
-	int64_t left_ns = timer->deadline_ns - node_clock_now(node);
+	int64_t left = left_ms(node, timer->deadline_ns);
 	free_timer(timer);
-	return left_ns > 0 ? left_ns / NODE_MS : 0;
+	return left;
 }
 
-/* One at a time, letting go of the lock in between: a process with 100,000 timers must not stop the others (TMR-5).
- * One that is firing just now takes itself out. */
-void node_timers_drop(node_proc_t *proc)
+/* The first timer of a process that has ended; its list goes with its last. One that is firing just now takes itself out,
+ * but for its place in the list. With the lock held; NULL: that was the list itself, or the timer frees itself. */
+static node_timer_t *take_orphan(struct node_timers *timers)
 {
-	while (__atomic_load_n(&proc->timers, __ATOMIC_SEQ_CST) != NULL) {
-		struct node_timers *timers = proc->node->sched->timers;
+	owner_t *owner = timers->orphans;
+	node_timer_t *timer = owner->first;
+	if (timer == NULL) {
+		__atomic_store_n(&timers->orphans, owner->next, __ATOMIC_RELEASE);
+		node_mem_free(owner);
+		return NULL;
+	}
+	bool ours = node_wheel_cancel(&timer->entry);
+	take_from_owner(timer);
+	if (!ours)
+		return NULL;
+	g_hash_table_remove(timers->by_ref, &timer->ref);
+	return timer;
+}
+
+bool node_timers_trim(node_sched_t *all)
+{
+	struct node_timers *timers = all->timers;
+	for (uint32_t n = 0; n < TRIM_AT_ONCE; n++) {
+		if (__atomic_load_n(&timers->orphans, __ATOMIC_ACQUIRE) == NULL)
+			return false;
 		pthread_mutex_lock(&timers->lock);
-		node_timer_t *timer = proc->timers;
-		bool ours = timer != NULL && node_wheel_cancel(&timer->entry);
-		if (timer != NULL)
-			take_from_owner(timer);
-		if (ours)
-			g_hash_table_remove(timers->by_ref, &timer->ref);
+		node_timer_t *timer = timers->orphans != NULL ? take_orphan(timers) : NULL;
 		pthread_mutex_unlock(&timers->lock);
-		if (ours)
+		if (timer != NULL)
 			free_timer(timer);
 	}
+	return true;
+}
+
+/* A process with 100,000 timers must not stop the others (TMR-5): they are handed over as they are, and freed by the
+ * schedulers between turns. None of them counts from now on, nor has it anybody to deliver to. */
+void node_timers_drop(node_proc_t *proc)
+{
+	if (__atomic_load_n(&proc->timers, __ATOMIC_SEQ_CST) == NULL)
+		return;
+	struct node_timers *timers = proc->node->sched->timers;
+	pthread_mutex_lock(&timers->lock);
+	owner_t *owner = proc->timers;
+	set_owner(proc, NULL);
+	owner->ended = true;
+	owner->next = timers->orphans;
+	__atomic_store_n(&timers->orphans, owner, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&timers->lock);
+	(void) node_timers_trim(proc->node->sched);
 }
 
 uint32_t node_timer_count(node_t *node)

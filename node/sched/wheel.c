@@ -168,13 +168,18 @@ static uint32_t collect(node_wheel_t *wheel, uint64_t now_tick, due_t *due)
 
 uint32_t node_wheel_advance(node_wheel_t *wheel, int64_t now_ns)
 {
+	return node_wheel_advance_some(wheel, now_ns, UINT32_MAX);
+}
+
+uint32_t node_wheel_advance_some(node_wheel_t *wheel, int64_t now_ns, uint32_t most)
+{
 	uint64_t now_tick = (uint64_t) (now_ns / NODE_MS);
 	uint32_t fired = 0;
 	uint32_t n = BATCH;
 	due_t due[BATCH];
 	if (__atomic_load_n(&wheel->next_tick, __ATOMIC_RELAXED) > now_tick)
 		return 0;
-	while (n == BATCH) {
+	while (n == BATCH && fired < most) {
 		lock(wheel);
 		n = collect(wheel, now_tick, due);
 		unlock(wheel);

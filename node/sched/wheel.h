@@ -36,6 +36,9 @@ bool node_wheel_cancel(node_wheel_entry_t *entry);
 /** Fires what is due at @now_ns; returns how many. [sched] of the wheel */
 uint32_t node_wheel_advance(node_wheel_t *wheel, int64_t now_ns);
 
+/** The same, but at most about @most of them (a few more, to the end of a batch); the rest at the next call. */
+uint32_t node_wheel_advance_some(node_wheel_t *wheel, int64_t now_ns, uint32_t most);
+
 /** A time before which nothing is due; NODE_FOREVER if nothing is armed. Of what was cancelled it may still know. [any] */
 int64_t node_wheel_next_ns(const node_wheel_t *wheel);
 

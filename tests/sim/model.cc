@@ -621,11 +621,8 @@ class Model
 			return;
 		}
 		if (op.what == Do::Unregister) {
-			bool mine = has == op.actor;
-			expect(e.code == DREAM_OK
-					? mine
-					: !mine && (e.code == DREAM_ENOENT ? may_be_free : !is_free),
-				"REG-1", "who has the name is known");
+			expect(e.code == DREAM_OK ? !is_free : e.code == DREAM_ENOENT && may_be_free, "REG-1",
+				"whether anybody has the name is known");
 			if (e.code == DREAM_OK)
 				drop_name(op.name);
 			return;

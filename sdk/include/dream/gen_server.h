@@ -124,7 +124,8 @@ static inline dream_from_t dream_from(void)
 }
 
 /** Answers a call, now or later, from any process (GS-11). Answering twice, or after the caller gave up,
- *  does nothing. @reply taken. [process] */
+ *  does nothing. @reply taken.
+ *  Errors    DREAM_ESELF the call would be the caller's own, DREAM_EINVAL nobody called, or no reply. [process] */
 static inline int dream_reply_take(dream_from_t from, dream_msg_t *reply)
 {
 	return dream_host->reply_take(&from, reply);
@@ -134,6 +135,13 @@ static inline int dream_reply_take(dream_from_t from, dream_msg_t *reply)
 static inline void dream_next_timeout(int64_t timeout_ms)
 {
 	dream_host->next_timeout(timeout_ms);
+}
+
+/** The server expects a long wait: after this callback it gives up what it can spare (RCV-3). It has no stack while it waits
+ *  in any case. */
+static inline void dream_next_hibernate(void)
+{
+	dream_host->next_hibernate();
 }
 
 /** Calls handle_continue with @arg (taken) before any other message (GS-6). */

@@ -14,6 +14,7 @@ typedef struct dream_msg dream_msg_t;
 
 struct dream_dest;
 struct dream_spawn;
+struct dream_monitor;
 struct dream_start;
 struct dream_from;
 struct dream_blocking;
@@ -103,6 +104,27 @@ typedef struct dream_host {
 	int (*tcp_set_options)(dream_ref_t socket, const struct dream_tcp_options *options);
 	int (*tcp_info)(dream_ref_t socket, struct dream_tcp_info *ret_info);
 	int (*tls_start)(dream_ref_t socket, const struct dream_tls *how);
+
+	/* process.h: aliases, requests, information, dictionary, timers */
+	int (*alias)(uint32_t flags, dream_ref_t *ret_alias);
+	int32_t (*unalias)(dream_ref_t alias);
+	int (*monitor_as)(
+		const struct dream_dest *target, const struct dream_monitor *how, dream_ref_t *ret_ref);
+	int (*spawn_request)(
+		const struct dream_spawn *how, const dream_msg_t *reply_tag, dream_ref_t *ret_request);
+	int32_t (*spawn_request_abandon)(dream_ref_t request);
+	int32_t (*is_process_alive)(dream_pid_t pid);
+	int (*process_info)(dream_pid_t pid, const char *const *items, dream_msg_t **ret_info);
+	int (*put)(const char *key, const dream_msg_t *value);
+	int (*get)(const char *key, dream_msg_t **ret_value);
+	int (*erase)(const char *key);
+	int (*set_label)(const char *label);
+	int (*hibernate)(int (*resume)(void *arg), void *arg);
+	void (*next_hibernate)(void);
+	int (*timer_start_take)(const struct dream_dest *to, dream_msg_t *msg, int64_t time_ms,
+		uint32_t flags, dream_ref_t *ret_timer);
+	int64_t (*timer_cancel)(dream_ref_t timer, uint32_t flags);
+	int64_t (*timer_read)(dream_ref_t timer, uint32_t flags);
 } dream_host_t;
 
 /* The node's table; stored by the node before load() or any callback of the module runs. One per mapped

@@ -218,6 +218,25 @@ TEST(ServerStart, InitThatTakesTooLongIsKilledFirst) // GS-5, PL-2
 	});
 }
 
+TEST(ServerStart, InitThatEndsTheProcessNormallyDoesNotHangTheStarter) // PL-2, proc_lib_SUITE:init_dont_hang
+{
+	SimNode node;
+	node.load();
+	Script script;
+	script.on_init = []() -> int { dream_exit(nullptr); };
+	client(node, [&](node_proc_t *proc) {
+		for (bool link : {false, true}) {
+			int r = 0;
+			Start how;
+			how.link = link;
+			how.result = &r;
+			start(proc, script, how);
+			EXPECT_EQ(r, DREAM_EINIT);
+		}
+	});
+	EXPECT_EQ(node_proctab_count(node), 0u);
+}
+
 TEST(ServerStart, UnknownKindIsNamed)
 {
 	SimNode node;
@@ -658,7 +677,7 @@ static int stop(node_proc_t *proc, dream_pid_t pid, const char *reason, int64_t 
 	return r;
 }
 
-TEST(ServerStop, WaitsForTheEnd) // GS-19
+TEST(ServerStop, WaitsForTheEnd) // GS-19, PL-4
 {
 	SimNode node;
 	node.load();
@@ -678,7 +697,7 @@ TEST(ServerStop, WaitsForTheEnd) // GS-19
 	});
 }
 
-TEST(ServerStop, TellsAnotherReason) // GS-19
+TEST(ServerStop, TellsAnotherReason) // GS-19, PL-4
 {
 	SimNode node;
 	node.load();
@@ -694,7 +713,7 @@ TEST(ServerStop, TellsAnotherReason) // GS-19
 	});
 }
 
-TEST(ServerStop, TimesOutWhileTheServerGoesOnEnding) // GS-19
+TEST(ServerStop, TimesOutWhileTheServerGoesOnEnding) // GS-19, PL-4
 {
 	SimNode node;
 	node.load();

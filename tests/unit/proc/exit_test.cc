@@ -313,18 +313,21 @@ TEST(Exit, ReportsABadEndAndNoOther) // PL-3, EXIT-6
 	EXPECT_EQ(node.logged("ended: \"boom\""), 1u);
 }
 
-TEST(Exit, ReportNeverShowsTheMailbox) // PL-3
+TEST(Exit, ReportShowsTheBeginningOfALongMailboxAlone) // PL-3
 {
 	SimNode node;
 	dream_pid_t b = node.go([](node_proc_t *proc) {
 		(void) node_proc_wait(proc, NODE_FOREVER);
 		wait_forever(proc);
 	});
+	const std::string rest(1000, 'x');
 	for (int i = 0; i < 1000; i++)
-		send(node, nullptr, b, "\"secret\"");
+		send(node, nullptr, b, "\"" + std::to_string(i) + rest + "\"");
 	exit_signal(node, nullptr, b, "\"boom\"");
 	node.run();
-	EXPECT_EQ(node.logged("secret"), 0u);
+	EXPECT_EQ(node.logged("\"9xxx"), 1u);
+	EXPECT_EQ(node.logged("\"10xxx"), 0u);
+	EXPECT_EQ(node.logged(rest.substr(0, 100)), 0u);
 	EXPECT_EQ(node.logged("1000 messages unread"), 1u);
 }
 

@@ -171,7 +171,7 @@ TEST(Names, OneNamePerProcessAndOneProcessPerName) // REG-1
 		EXPECT_STREQ(node_names_of(node, me, buffer), "one");
 		node.spawn([&](node_proc_t *other) {
 			EXPECT_EQ(node_names_register(node, "one", node_proc_pid(other)), DREAM_EEXIST);
-			EXPECT_EQ(node_names_unregister(node, "one"), DREAM_EPERM);
+			EXPECT_EQ(node_names_register(node, "three", me), DREAM_EEXIST);
 		});
 		(void) receive(proc, 5);
 		EXPECT_EQ(node_names_unregister(node, "one"), DREAM_OK);

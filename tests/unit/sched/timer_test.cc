@@ -2,6 +2,10 @@
 // Timers and the processes they are for (TMR).
 #include "support/node.h"
 
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+
 TEST(Timer, OfAProcessEndsWithIt) // TMR-1, TMR-5; it stayed in the table until it expired
 {
 	SimNode node;
@@ -62,4 +66,225 @@ TEST(Timer, ForADeadProcessIsNotKept)
 		EXPECT_EQ(dream_send_after_take(dream_to(pid), owned("1"), 3600000, nullptr), DREAM_OK);
 	});
 	EXPECT_EQ(node_timer_count(node), 0u);
+}
+
+// ---- start_timer, read_timer, options (TMR-1 to TMR-5)
+
+TEST(StartTimer, SendsTimeoutWithItsReference) // TMR-1, timer_bif_SUITE:start_timer_1
+{
+	SimNode node;
+	std::string got, ref_is;
+	int64_t at = 0, start = node.now_ms();
+	node.go([&](node_proc_t *proc) {
+		dream_ref_t ref;
+		ASSERT_EQ(
+			dream_start_timer_take(dream_to(dream_self()), owned("[1]"), 30, 0, &ref), DREAM_OK);
+		EXPECT_EQ(dream_read_timer(ref, 0), 30);
+		got = receive(proc, DREAM_INFINITY);
+		at = node.now_ms();
+		EXPECT_EQ(dream_read_timer(ref, 0), DREAM_ENOENT);
+		EXPECT_EQ(dream_cancel_timer(ref), DREAM_ENOENT);
+		char number[32];
+		snprintf(number, sizeof(number), "%llu", static_cast<unsigned long long>(ref.id));
+		ref_is = number;
+	});
+	node.advance(100);
+	EXPECT_EQ(got.rfind("[\"timeout\", ", 0), 0u) << got;
+	EXPECT_NE(got.find(ref_is), std::string::npos) << got;
+	EXPECT_EQ(got.substr(got.size() - 6), ", [1]]") << got;
+	EXPECT_EQ(at, start + 30);
+}
+
+TEST(StartTimer, AbsoluteTimesAreOfTheClockAndMayHavePassed) // TMR-3
+{
+	SimNode node;
+	std::vector<int64_t> at;
+	int64_t start = node.now_ms();
+	node.go([&](node_proc_t *proc) {
+		dream_dest_t me = dream_to(dream_self());
+		int64_t now_ms = dream_now_ns() / 1000000;
+		ASSERT_EQ(dream_send_at_take(me, owned("1"), now_ms + 20, nullptr), DREAM_OK);
+		ASSERT_EQ(dream_start_timer_take(me, owned("2"), now_ms + 10, DREAM_TIMER_ABS, nullptr),
+			DREAM_OK);
+		ASSERT_EQ(dream_send_at_take(me, owned("3"), now_ms - 500, nullptr), DREAM_OK);
+		ASSERT_EQ(dream_send_at_take(me, owned("4"), -5, nullptr), DREAM_OK);
+		EXPECT_EQ(dream_send_at_take(me, owned("5"), INT64_MAX, nullptr), DREAM_EINVAL);
+		EXPECT_EQ(dream_start_timer_take(me, owned("6"), -1, 0, nullptr), DREAM_EINVAL);
+		EXPECT_EQ(dream_start_timer_take(me, owned("7"), 1, 64, nullptr), DREAM_EINVAL);
+		for (int i = 0; i < 4; i++) {
+			(void) receive(proc, DREAM_INFINITY);
+			at.push_back(node.now_ms() - start);
+		}
+	});
+	node.advance(100);
+	ASSERT_EQ(at.size(), 4u);
+	EXPECT_LE(at[1], 1); // those that have passed: with the next tick
+	EXPECT_EQ(at[2], 10);
+	EXPECT_EQ(at[3], 20);
+}
+
+TEST(StartTimer, CancelAndReadCanAnswerByMessageOrNotAtAll) // TMR-2
+{
+	SimNode node;
+	std::vector<std::string> got;
+	node.go([&](node_proc_t *proc) {
+		dream_ref_t ref, other;
+		dream_dest_t me = dream_to(dream_self());
+		ASSERT_EQ(dream_send_after_take(me, owned("1"), 50, &ref), DREAM_OK);
+		ASSERT_EQ(dream_send_after_take(me, owned("2"), 50, &other), DREAM_OK);
+		EXPECT_EQ(dream_read_timer(ref, DREAM_TIMER_ASYNC), DREAM_OK);
+		EXPECT_EQ(dream_cancel_timer_as(ref, DREAM_TIMER_ASYNC), DREAM_OK);
+		EXPECT_EQ(dream_cancel_timer_as(ref, DREAM_TIMER_ASYNC), DREAM_OK);
+		EXPECT_EQ(dream_cancel_timer_as(other, DREAM_TIMER_NO_INFO), DREAM_OK);
+		for (int i = 0; i < 4; i++)
+			got.push_back(receive(proc, 100));
+	});
+	node.advance(500);
+	ASSERT_EQ(got.size(), 4u);
+	EXPECT_EQ(got[0].rfind("[\"read_timer\", ", 0), 0u);
+	EXPECT_NE(got[0].find(", 50]"), std::string::npos) << got[0];
+	EXPECT_EQ(got[1].rfind("[\"cancel_timer\", ", 0), 0u);
+	EXPECT_NE(got[1].find(", 50]"), std::string::npos) << got[1];
+	EXPECT_NE(got[2].find(", false]"), std::string::npos) << got[2];
+	EXPECT_EQ(got[3], "(timeout)");
+	EXPECT_EQ(node_timer_count(node), 0u);
+}
+
+TEST(StartTimer, UnknownFlagsChangeNothing) // TMR-2
+{
+	SimNode node;
+	node.go([&](node_proc_t *) {
+		dream_ref_t ref;
+		ASSERT_EQ(dream_send_after_take(dream_to(dream_self()), owned("1"), 50, &ref), DREAM_OK);
+		EXPECT_EQ(dream_cancel_timer_as(ref, DREAM_TIMER_ABS), DREAM_EINVAL);
+		EXPECT_EQ(dream_read_timer(ref, DREAM_TIMER_NO_INFO), DREAM_EINVAL);
+		EXPECT_EQ(dream_read_timer(ref, 0), 50);
+	});
+}
+
+TEST(StartTimer, AliasIsNoDestination) // TMR-1: a pid or a name
+{
+	SimNode node;
+	node.go([&](node_proc_t *) {
+		dream_ref_t alias;
+		ASSERT_EQ(dream_alias(0, &alias), DREAM_OK);
+		EXPECT_EQ(dream_send_after_take(dream_to_alias(alias), owned("1"), 1, nullptr), DREAM_EINVAL);
+	});
+}
+
+TEST(TimerMass, OneTickOfAHundredThousandLetsOthersRun) // TMR-5, timer_bif_SUITE:same_time_yielding
+{
+	SimNode node;
+	const int n = 100000;
+	int got = 0;
+	uint32_t most_between = 0;
+	dream_pid_t receiver = node.go([&](node_proc_t *proc) {
+		for (; got < n; got++)
+			(void) receive(proc, DREAM_INFINITY);
+	});
+	for (int i = 0; i < n; i++) {
+		node_sig_t *sig = node_sig_new_take(NODE_SIG_MSG, receiver, receiver, 0, term("1"));
+		ASSERT_EQ(node_timer_start_take(node, sig, nullptr, 100, nullptr), DREAM_OK);
+	}
+	auto *clock = static_cast<VirtualClock *>(node->clock->data);
+	node.go([&](node_proc_t *proc) { // how many fire between two of its turns
+		uint32_t before = node_timer_count(node);
+		clock->now_ns += 200 * NODE_MS;
+		while (got < n) {
+			node_sched_yield(proc);
+			uint32_t left = node_timer_count(node);
+			most_between = std::max(most_between, before - left);
+			before = left;
+		}
+	});
+	EXPECT_EQ(got, n);
+	EXPECT_GT(most_between, 0u);
+	EXPECT_LE(most_between, 20000u); // 64 hand-offs of some 256
+}
+
+TEST(TimerMass, HundredThousandOfADeadOwnerAreFreedBitByBit) // TMR-5, timer_bif_SUITE:auto_cancel_yielding
+{
+	SimNode node;
+	const uint32_t n = 100000;
+	uint32_t most_between = 0;
+	bool seen = false;
+	dream_pid_t owner = node.go([&](node_proc_t *proc) {
+		for (uint32_t i = 0; i < n; i++)
+			ASSERT_EQ(dream_send_after_take(
+					  dream_to(dream_self()), owned("1"), 100000 + i, nullptr),
+				DREAM_OK);
+		wait_forever(proc);
+	});
+	node.spawn([&](node_proc_t *proc) {
+		uint32_t before = node_timer_count(node);
+		EXPECT_EQ(before, n);
+		exit_signal(node, proc, owner, "\"kill\"");
+		EXPECT_EQ(dream_is_process_alive(owner), 0);
+		while (before > 0) {
+			node_sched_yield(proc);
+			uint32_t left = node_timer_count(node);
+			most_between = std::max(most_between, before - left);
+			seen |= left > 0 && left < n;
+			before = left;
+		}
+	});
+	node.run();
+	EXPECT_EQ(node_timer_count(node), 0u);
+	EXPECT_TRUE(seen);
+	EXPECT_LE(most_between, 4096u);
+}
+
+TEST(TimerMass, OfTheDeadCountNoMore) // TMR-2, TMR-5
+{
+	SimNode node;
+	std::vector<dream_ref_t> refs(1000);
+	dream_pid_t owner = node.go([&](node_proc_t *proc) {
+		for (dream_ref_t &ref : refs)
+			ASSERT_EQ(dream_send_after_take(dream_to(dream_self()), owned("1"), 1000, &ref),
+				DREAM_OK);
+		wait_forever(proc);
+	});
+	node.go([&](node_proc_t *proc) {
+		exit_signal(node, proc, owner, "\"kill\"");
+		EXPECT_EQ(dream_is_process_alive(owner), 0);
+		for (dream_ref_t ref : refs) {
+			EXPECT_EQ(dream_read_timer(ref, 0), DREAM_ENOENT);
+			EXPECT_EQ(dream_cancel_timer(ref), DREAM_ENOENT);
+		}
+	});
+}
+
+TEST(TimerMass,
+	EvilOnesAcrossThreadsComeOrAreCancelledAndNothingStays) // timer_bif_SUITE:{evil_timers,cleanup}
+{
+	ThreadNode node;
+	std::atomic<int> wrong{0};
+	std::vector<std::vector<dream_ref_t>> all(8, std::vector<dream_ref_t>(500));
+	for (int k = 0; k < 8; k++)
+		node.spawn([&, k](node_proc_t *proc) {
+			std::vector<dream_ref_t> &refs = all[k];
+			int expected = 0, got = 0;
+			for (size_t i = 0; i < refs.size(); i++)
+				EXPECT_EQ(dream_start_timer_take(dream_to(dream_self()), owned("1"),
+						  static_cast<int64_t>(i % 7), 0, &refs[i]),
+					DREAM_OK);
+			for (size_t i = 0; i < refs.size(); i += 2)
+				expected -= dream_cancel_timer(refs[i]) >= 0;
+			expected += static_cast<int>(refs.size());
+			if (k % 4 == 3) // and dies with the rest
+				node_proc_exit_take(proc, nullptr);
+			for (; got < expected; got++)
+				if (receive(proc, 5000) == "(timeout)")
+					break;
+			wrong += got != expected || receive(proc, 20) != "(timeout)";
+		});
+	EXPECT_TRUE(node.wait_bodies());
+	EXPECT_EQ(wrong, 0);
+	Latch freed(1);
+	node.spawn([&](node_proc_t *proc) {
+		while (node_timer_count(node) > 0)
+			node_sched_yield(proc);
+		freed.hit();
+	});
+	EXPECT_TRUE(freed.wait());
 }
