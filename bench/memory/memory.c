@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app/app.h"
@@ -66,6 +67,27 @@ static void print_since(node_proc_t *proc, point_t before, uint32_t n)
 	print("start", (double) (after.ns - before.ns) / n, "ns");
 }
 
+static double cpu_ms(void)
+{
+	struct timespec used;
+	(void) clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (double) used.tv_sec * 1e3 + (double) used.tv_nsec / 1e6;
+}
+
+static void rest_ms(node_proc_t *proc, int64_t ms)
+{
+	(void) node_proc_wait(proc, node_clock_now(proc->node) + ms * NODE_MS);
+}
+
+/* What the node takes of the processor when nobody has anything to do. */
+static void print_rest(node_proc_t *proc)
+{
+	rest_ms(proc, 1000); /* until the watchdog has fallen asleep */
+	double before_ms = cpu_ms();
+	rest_ms(proc, 10000);
+	print("cpu_in_10_s", cpu_ms() - before_ms, "ms");
+}
+
 /* ---- cases ---- */
 
 static int start(node_proc_t *proc, const char *kind, dream_pid_t *ret_pid)
@@ -81,12 +103,8 @@ static int run_idle(node_proc_t *proc, uint32_t n)
 	for (uint32_t i = 0; i < n && r == DREAM_OK; i++)
 		r = start(proc, "counter", NULL);
 	print_since(proc, before, n);
+	print_rest(proc);
 	return r;
-}
-
-static void rest_ms(node_proc_t *proc, int64_t ms)
-{
-	(void) node_proc_wait(proc, node_clock_now(proc->node) + ms * NODE_MS);
 }
 
 static bool is_blocked(node_t *node, dream_pid_t pid)
@@ -127,6 +145,7 @@ static int run_blocked(node_proc_t *proc, uint32_t n)
 	point_t rested = now(proc);
 	print("rested_bytes", (rested.resident - before.resident) / n, "bytes");
 	print("rested_page_tables", (rested.tables - before.tables) / n, "bytes");
+	print_rest(proc);
 	rested = now(proc);
 	send_all(proc, pids, n, "again");
 	for (uint32_t i = 0; i < n && r == DREAM_OK; i++)
