@@ -40,8 +40,8 @@ void node_mem_free(void *block)
 
 void *node_mem_map(size_t size_bytes)
 {
-	void *pages = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *pages = mmap(
+		NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	return pages != MAP_FAILED ? pages : NULL;
 }
 

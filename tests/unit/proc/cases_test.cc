@@ -412,6 +412,44 @@ TEST(OtpMonitor, ReferenceOfAnotherIncarnationIsNone) // MON-5
 	});
 }
 
+TEST(OtpMonitor, NameIsLookedUpOnce) // MON-2
+{
+	SimNode node;
+	std::vector<std::string> got;
+	auto mortal = [](node_proc_t *proc) { (void) receive(proc, DREAM_INFINITY); };
+	Spawn named;
+	named.name = "service";
+	dream_pid_t first = node.go(mortal, named), second = {0, 0, 0};
+	node.go([&](node_proc_t *proc) {
+		dream_ref_t ref;
+		EXPECT_EQ(dream_monitor(dream_to_name("service"), &ref), DREAM_OK);
+		for (int i = 0; i < 3; i++)
+			got.push_back(receive(proc, 10));
+	});
+	node.go([&](node_proc_t *) { EXPECT_EQ(dream_unregister("service"), DREAM_OK); });
+	second = node.go(mortal, named);
+	send(node, nullptr, second, "1");
+	node.advance(10);
+	ASSERT_EQ(got, std::vector<std::string>{"(timeout)"}); // who has the name now is another's business
+	send(node, nullptr, first, "1");
+	node.advance(30);
+	ASSERT_EQ(got.size(), 3u);
+	EXPECT_TRUE(has(got[1], "\"process\", \"service\", \"normal\"]")) << got[1];
+	EXPECT_EQ(got[2], "(timeout)");
+}
+
+TEST(OtpMonitor, NameOfNobodyIsNoproc) // MON-2, MON-3
+{
+	SimNode node;
+	std::string got;
+	node.go([&](node_proc_t *proc) {
+		dream_ref_t ref;
+		EXPECT_EQ(dream_monitor(dream_to_name("nobody"), &ref), DREAM_OK);
+		got = receive(proc);
+	});
+	EXPECT_TRUE(has(got, "\"process\", \"nobody\", \"noproc\"]")) << got;
+}
+
 TEST(OtpReceive,
 	CallsAreAsFastWithHalfAMillionMessagesWaiting) // RCV-2, receive_SUITE:call_with_huge_message_queue
 {
@@ -481,7 +519,7 @@ TEST(Signal, MessageIsNotChangedByWhatTheSenderDoesLater) // SIG-8
 	EXPECT_EQ(got, "[1, 2]");
 }
 
-TEST(Signal, LongQueueDoesNotHoldUpItsSender) // SIG-10
+TEST(Signal, LongQueueDoesNotHoldUpItsSender) // SIG-10, RCV-4
 {
 	SimNode node;
 	dream_pid_t b = node.go(wait_forever);

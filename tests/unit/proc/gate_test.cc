@@ -394,7 +394,7 @@ static node_limits_t heap_limit(uint64_t bytes)
 	return limits;
 }
 
-TEST(MemoryLimit, AllocationBeyondItFailsAndTheProcessEnds)
+TEST(MemoryLimit, AllocationBeyondItFailsAndTheProcessEnds) // RCV-4
 {
 	SimNode node;
 	node_limits_t limits = heap_limit(10000);

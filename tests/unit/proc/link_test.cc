@@ -133,6 +133,36 @@ TEST(Unlink, LaterEndOfThePeerHasNoEffect) // LNK-2
 	EXPECT_TRUE(survived);
 }
 
+TEST(Unlink, EndOfAPeerThatHasNotSeenItHasNoEffect) // EXIT-3, LNK-2
+{
+	SimNode node;
+	bool linked = false, unlinked = false;
+	std::string got;
+	dream_pid_t b = node.spawn([&](node_proc_t *proc) {
+		for (; !linked; node_sched_yield(proc)) {
+			node_proc_drain(proc);
+			linked = node_reftab_count(proc->links) == 1;
+		}
+		while (!unlinked)
+			node_sched_yield(proc);
+		EXPECT_EQ(node_reftab_count(proc->links), 1u); // so it tells the other of its end
+		node_proc_exit_take(proc, term("\"boom\""));
+	});
+	node.spawn([&](node_proc_t *proc) {
+		trap(proc);
+		EXPECT_EQ(node_proc_link(proc, b), DREAM_OK);
+		while (!linked)
+			node_sched_yield(proc);
+		EXPECT_EQ(node_proc_unlink(proc, b), DREAM_OK);
+		unlinked = true;
+		got = receive(proc, 10);
+		EXPECT_EQ(node_reftab_count(proc->links), 0u);
+	});
+	node.advance(20);
+	EXPECT_EQ(got, "(timeout)");
+	EXPECT_FALSE(node.alive(b));
+}
+
 TEST(Unlink, FromTheOtherSideHoldsToo) // LNK-3
 {
 	SimNode node;

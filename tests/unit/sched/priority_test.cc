@@ -74,6 +74,28 @@ TEST(Priority, LowerIsNotStarved)
 	EXPECT_GT(count(begin, 'm'), 8 * count(begin, 'n') - 16) << begin;
 }
 
+TEST(Priority, WhoAsksALowerOneIsAnswered) // SIG-6, process_SUITE:no_priority_inversion
+{
+	SimNode node;
+	std::string order;
+	size_t answered_after = 0;
+	dream_pid_t low = node.go([](node_proc_t *proc) {
+		(void) node_sched_set_priority(proc, DREAM_PRIORITY_LOW);
+		wait_forever(proc);
+	});
+	dream_pid_t asker = node.go([&](node_proc_t *proc) {
+		(void) node_sched_set_priority(proc, DREAM_PRIORITY_MAX);
+		(void) receive(proc, DREAM_INFINITY);
+		EXPECT_EQ(dream_is_process_alive(low), 1);
+		answered_after = order.size();
+	});
+	run(node, {asker, spinner(node, order, 'm', DREAM_PRIORITY_MAX, 1000),
+			  spinner(node, order, 'n', DREAM_PRIORITY_NORMAL, 1000)});
+	EXPECT_EQ(order.size(), 2000u);
+	EXPECT_GT(answered_after, 0u); // the others were ready before it
+	EXPECT_LT(answered_after, 200u);
+}
+
 TEST(Priority, SetReturnsTheOneBefore)
 {
 	SimNode node;

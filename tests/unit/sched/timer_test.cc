@@ -162,6 +162,24 @@ TEST(StartTimer, UnknownFlagsChangeNothing) // TMR-2
 	});
 }
 
+TEST(StartTimer, AnybodyCanAskAndCancel) // TMR-2
+{
+	SimNode node;
+	dream_ref_t timer = {0, 0, 0};
+	std::string got;
+	node.go([&](node_proc_t *proc) {
+		ASSERT_EQ(dream_send_after_take(dream_to(dream_self()), owned("1"), 50, &timer), DREAM_OK);
+		got = receive(proc, 100);
+	});
+	node.go([&](node_proc_t *) {
+		EXPECT_EQ(dream_read_timer(timer, 0), 50);
+		EXPECT_EQ(dream_cancel_timer(timer), 50);
+		EXPECT_EQ(dream_read_timer(timer, 0), DREAM_ENOENT);
+	});
+	node.advance(200);
+	EXPECT_EQ(got, "(timeout)");
+}
+
 TEST(StartTimer, AliasIsNoDestination) // TMR-1: a pid or a name
 {
 	SimNode node;
