@@ -230,7 +230,7 @@ static bool rename_copy(node_cache_t *cache, const char *path, uint64_t number, 
 {
 	g_autofree char *stem = make_stem(path);
 	char *name = g_strdup_printf(
-		"%s/%s-%s-%" G_GUINT64_FORMAT ".so", cache->path, copy->sha256, stem, (guint64) number);
+		"%s/%s-%" G_GUINT64_FORMAT "-%.12s.so", cache->path, stem, (guint64) number, copy->sha256);
 	if (link(copy->path, name) != 0) { /* unlike rename(), never replaces */
 		g_free(name);
 		return false;

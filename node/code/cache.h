@@ -31,7 +31,7 @@ int node_cache_open(const char *parent, node_cache_t **ret_cache, node_diag_t *d
 /** NULL is allowed. [any] */
 void node_cache_close(node_cache_t *cache);
 
-/** Copies a regular file as <sha256>-<stem>-<number>.so, 0400, and hashes the copy.
+/** Copies a regular file as <stem>-<number>-<begin of its SHA-256>.so, 0400, and hashes the copy.
  *  @number   makes the name unique: never given twice to one cache
  *  @ret_copy yours: node_cache_copy_fini()
  *  Errors    DREAM_ENOENT, DREAM_ELOAD (no regular file, empty, too large), DREAM_EIO, DREAM_ENOMEM; @diag

@@ -5,17 +5,27 @@
 
 #include "proc/names.h"
 
-typedef struct {
+typedef struct node_names_entry {
+	GList link; /* of names->all */
 	dream_pid_t pid;
 	char *name;
 	bool shown; /* false: its process is being made */
 } entry_t;
 
+typedef struct node_names_label {
+	GList link; /* of names->all_labels */
+	uint64_t id;
+	char text[];
+} label_t;
+
 struct node_names {
 	pthread_rwlock_t lock;
 	GHashTable *by_name; /* char * in the entry -> entry_t * */
 	GHashTable *by_id;   /* uint64_t * in the entry -> entry_t * (owned) */
-	GHashTable *labels;  /* uint64_t * (owned) -> char * (owned) */
+	GHashTable *labels;  /* uint64_t * in the label -> label_t * (owned) */
+	/* The same once more, for who reads the memory from outside (tools/): what a GHashTable looks like is GLib's secret. */
+	GQueue all;
+	GQueue all_labels;
 };
 
 static void free_entry(void *data)
@@ -33,7 +43,7 @@ int node_names_open(node_t *node)
 	pthread_rwlock_init(&names->lock, NULL);
 	names->by_name = g_hash_table_new(g_str_hash, g_str_equal);
 	names->by_id = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, free_entry);
-	names->labels = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+	names->labels = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
 	node->names = names;
 	return DREAM_OK;
 }
@@ -71,8 +81,15 @@ static void set_named(node_proc_t *proc, uint16_t bit, bool on)
 	__atomic_store_n(&proc->named, value, __ATOMIC_SEQ_CST);
 }
 
-static void remove_entry(node_names_t *names, const entry_t *entry)
+static void add_link(GQueue *queue, GList *link, void *data)
 {
+	*link = (GList){.data = data};
+	g_queue_push_tail_link(queue, link);
+}
+
+static void remove_entry(node_names_t *names, entry_t *entry)
+{
+	g_queue_unlink(&names->all, &entry->link);
 	g_hash_table_remove(names->by_name, entry->name);
 	g_hash_table_remove(names->by_id, &entry->pid.id);
 }
@@ -82,7 +99,8 @@ static int add_entry(node_names_t *names, const char *name, node_proc_t *proc, d
 	if (g_hash_table_contains(names->by_name, name) || g_hash_table_contains(names->by_id, &pid.id))
 		return DREAM_EEXIST;
 	entry_t *entry = g_new(entry_t, 1);
-	*entry = (entry_t){pid, g_strdup(name), shown};
+	*entry = (entry_t){.pid = pid, .name = g_strdup(name), .shown = shown};
+	add_link(&names->all, &entry->link, entry);
 	g_hash_table_insert(names->by_name, entry->name, entry);
 	g_hash_table_insert(names->by_id, &entry->pid.id, entry);
 	set_named(proc, NODE_NAMED_NAME, true);
@@ -144,7 +162,7 @@ int node_names_unregister(node_t *node, const char *name)
 	node_names_t *names = node->names;
 	int r = DREAM_ENOENT;
 	pthread_rwlock_wrlock(&names->lock);
-	const entry_t *entry = g_hash_table_lookup(names->by_name, name);
+	entry_t *entry = g_hash_table_lookup(names->by_name, name);
 	if (entry != NULL && entry->shown) {
 		node_proc_t *proc = node_proctab_find(node, entry->pid.id);
 		if (proc != NULL)
@@ -156,16 +174,25 @@ int node_names_unregister(node_t *node, const char *name)
 	return r;
 }
 
+static void remove_label(node_names_t *names, uint64_t id)
+{
+	label_t *label = g_hash_table_lookup(names->labels, &id);
+	if (label == NULL)
+		return;
+	g_queue_unlink(&names->all_labels, &label->link);
+	g_hash_table_remove(names->labels, &id);
+}
+
 void node_names_drop(node_t *node, node_proc_t *proc, uint64_t id)
 {
 	node_names_t *names = node->names;
 	if (named(proc) == 0)
 		return;
 	pthread_rwlock_wrlock(&names->lock);
-	const entry_t *entry = g_hash_table_lookup(names->by_id, &id);
+	entry_t *entry = g_hash_table_lookup(names->by_id, &id);
 	if (entry != NULL)
 		remove_entry(names, entry);
-	g_hash_table_remove(names->labels, &id);
+	remove_label(names, id);
 	__atomic_store_n(&proc->named, 0, __ATOMIC_SEQ_CST);
 	pthread_rwlock_unlock(&names->lock);
 }
@@ -220,6 +247,15 @@ char *node_names_of(node_t *node, dream_pid_t pid, char *buffer)
 
 /* ---- labels ---- */
 
+static void add_label(node_names_t *names, uint64_t id, const char *text)
+{
+	label_t *label = g_malloc(sizeof(*label) + strlen(text) + 1);
+	label->id = id;
+	strcpy(label->text, text);
+	add_link(&names->all_labels, &label->link, label);
+	g_hash_table_insert(names->labels, &label->id, label);
+}
+
 int node_names_set_label(node_proc_t *proc, const char *label)
 {
 	node_names_t *names = proc->node->names;
@@ -227,10 +263,9 @@ int node_names_set_label(node_proc_t *proc, const char *label)
 	if (label != NULL && !valid(label))
 		return DREAM_EINVAL;
 	pthread_rwlock_wrlock(&names->lock);
+	remove_label(names, id);
 	if (label != NULL)
-		g_hash_table_replace(names->labels, g_memdup2(&id, sizeof(id)), g_strdup(label));
-	else
-		g_hash_table_remove(names->labels, &id);
+		add_label(names, id, label);
 	set_named(proc, NODE_NAMED_LABEL, label != NULL);
 	pthread_rwlock_unlock(&names->lock);
 	return DREAM_OK;
@@ -240,9 +275,9 @@ char *node_names_label_of(node_t *node, dream_pid_t pid, char *buffer)
 {
 	buffer[0] = '\0';
 	pthread_rwlock_rdlock(&node->names->lock);
-	const char *label = g_hash_table_lookup(node->names->labels, &pid.id);
+	const label_t *label = g_hash_table_lookup(node->names->labels, &pid.id);
 	if (label != NULL)
-		g_strlcpy(buffer, label, NODE_NAME_MAX + 1);
+		g_strlcpy(buffer, label->text, NODE_NAME_MAX + 1);
 	pthread_rwlock_unlock(&node->names->lock);
 	return buffer;
 }
