@@ -3,8 +3,6 @@
  * message on, it sends the one that it received, as anyone would who does not change it. */
 #include <string.h>
 
-#include <string.h>
-
 #include "counter.h"
 
 #define SENDERS 100u
@@ -311,20 +309,16 @@ static int send_64k(const bench_t *b)
 	return r;
 }
 
-#define BLOB(F) F(bytes, data)
-DREAM_TYPE(blob, BLOB);
-
 static int send_1m(const bench_t *b)
 {
 	large_t large = {.shared = NULL};
 	double rate = 0;
-	uint8_t *data = dream_alloc(SHARED_BYTES);
-	if (data == NULL)
-		return DREAM_ENOMEM;
-	const blob_t blob = {{data, SHARED_BYTES}};
-	int r = dream_msg_encode("blob", &blob_type, &blob, &large.shared);
-	if (r == DREAM_OK)
-		r = bench_team("reader", 1, NULL, 0, &large.reader);
+	uint8_t *data;
+	int r = dream_bytes_new(SHARED_BYTES, &data, &large.shared);
+	if (r < 0)
+		return r;
+	memset(data, 1, SHARED_BYTES);
+	r = bench_team("reader", 1, NULL, 0, &large.reader);
 	if (r == DREAM_OK)
 		r = bench_rate(b, shared_burst, &large, &rate);
 	if (r == DREAM_OK)

@@ -5,6 +5,7 @@
 #include <dream/process.h>
 
 #include "otp/start.h"
+#include "term/cbor.h"
 
 DREAM_BEGIN_DECLS
 
@@ -17,6 +18,14 @@ int node_host_give_take(node_proc_t *proc, dream_msg_t *msg, dream_msg_t **ret_m
 /** Takes a message back from the module, a reference of yours then; NULL for NULL. One that was lent to the module comes back
  *  as a further reference. Anything else ends the process: it is no message, or somebody else's. */
 dream_msg_t *node_host_take_back(node_proc_t *proc, dream_msg_t *msg);
+
+/** Encodes as dream_msg_encode() does; *ret_msg is yours. Errors as there; the process knows why. */
+int node_host_encode(node_proc_t *proc, const char *tag, const dream_type_t *type, const void *value,
+	dream_msg_t **ret_msg);
+
+/** Decodes one item, or what node_codec_split_tag() left, into the process's memory; a failure leaves @ret_value as it was. */
+int node_host_decode(
+	node_proc_t *proc, node_cbor_reader_t *r, bool payload, const dream_type_t *type, void *ret_value);
 
 /** Where a monitor of @target goes; the pid is zero if nobody has the name. Errors DREAM_ENOCONNECTION, DREAM_EINVAL. */
 int node_host_target(node_proc_t *proc, const dream_dest_t *target, dream_pid_t *ret_pid);

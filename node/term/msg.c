@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/ctx.h"
-#include "term/cbor.h"
+#include "term/cbor_head.h"
 #include "term/notation.h"
 
 /* A call makes and frees two small messages, so a scheduler keeps some blocks: a list through the envelopes, in
@@ -91,6 +91,21 @@ dream_msg_t *node_msg_text(const char *text)
 	node_cbor_put_text(&w, text);
 	dream_msg_t *msg = NULL;
 	return node_cbor_finish(&w, &msg) < 0 ? NULL : msg;
+}
+
+int node_msg_bytes(uint64_t size_bytes, uint8_t **ret_data, dream_msg_t **ret_msg)
+{
+	uint8_t head[NODE_CBOR_HEAD_MAX];
+	uint64_t head_bytes = (uint64_t) (node_cbor_write_head(head, NODE_CBOR_BYTES, size_bytes) - head);
+	if (size_bytes > NODE_MSG_SIZE_MAX - head_bytes)
+		return DREAM_ELIMIT;
+	dream_msg_t *msg = node_msg_alloc(head_bytes + size_bytes);
+	if (msg == NULL)
+		return DREAM_ENOMEM;
+	memcpy(msg->data, head, head_bytes);
+	*ret_data = msg->data + head_bytes;
+	*ret_msg = msg;
+	return DREAM_OK;
 }
 
 static dream_msg_t *parse_own(const char *text, uint64_t size_bytes)

@@ -36,6 +36,9 @@ dream_msg_t *node_msg_copy_null(void);
 /** A text item. NULL: out of memory. [any] */
 dream_msg_t *node_msg_text(const char *text);
 
+/** A byte string whose content the caller writes: @ret_data, @size_bytes, uninitialised. Errors DREAM_ENOMEM, DREAM_ELIMIT. [any] */
+int node_msg_bytes(uint64_t size_bytes, uint8_t **ret_data, dream_msg_t **ret_msg);
+
 /** An item from a printf-like template in diagnostic notation (notation.h); for fixed texts of the node's
  *  own, a syntax error is a bug and aborts. NULL: out of memory. [any] */
 DREAM_PRINTF(1, 2) dream_msg_t *node_msg_printf(const char *format, ...);

@@ -125,6 +125,10 @@ typedef struct dream_host {
 		uint32_t flags, dream_ref_t *ret_timer);
 	int64_t (*timer_cancel)(dream_ref_t timer, uint32_t flags);
 	int64_t (*timer_read)(dream_ref_t timer, uint32_t flags);
+
+	/* msg.h: shared byte strings */
+	int (*bytes_new)(uint64_t size_bytes, uint8_t **ret_data, dream_msg_t **ret_msg);
+	const uint8_t *(*bytes_borrow)(const dream_msg_t *msg, uint64_t *ret_size_bytes);
 } dream_host_t;
 
 /* The node's table; stored by the node before load() or any callback of the module runs. One per mapped

@@ -95,6 +95,26 @@ static inline void dream_msg_unref(dream_msg_t *msg)
 	dream_host->msg_unref(msg);
 }
 
+/** Makes a shared byte string: a message that is one byte string, for data that many hold and nobody copies. To send it, to one or to
+ *  ten thousand, and dream_msg_ref() count references; the last one frees it. Another node gets a copy.
+ *  @ret_data  its @size_bytes bytes, uninitialised; to be written before the message is sent or referenced again, and never after
+ *  @ret_msg   yours
+ *  Errors     DREAM_ELIMIT  more than fits into 64 MiB with its head
+ *             DREAM_ENOMEM
+ *             DREAM_EPERM   not in a process
+ *  Thread     [process]
+ */
+static inline int dream_bytes_new(uint64_t size_bytes, uint8_t **ret_data, dream_msg_t **ret_msg)
+{
+	return dream_host->bytes_new(size_bytes, ret_data, ret_msg);
+}
+
+/** The content of a message that is one byte string, where it lies; it dies with @msg. NULL with size 0: another message. [any] */
+static inline const uint8_t *dream_bytes_borrow(const dream_msg_t *msg, uint64_t *ret_size_bytes)
+{
+	return dream_host->bytes_borrow(msg, ret_size_bytes);
+}
+
 /** Replaces a text of the caller's state by a copy in process memory; the former one is freed.
  *  @text     in: zeroed or set by this function
  *  @data     lent; NULL with 0 clears
