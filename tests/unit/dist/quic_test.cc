@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Real packets between two endpoints of one thread: handshakes, good and bad, and strangers at the port.
 #include <arpa/inet.h>
+#include <algorithm>
 #include <poll.h>
 #include <unistd.h>
 #include <memory>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Limits of a process: its mailbox, with what becomes of messages that find it full, and its memory.
 #include "support/node.h"
+#include <algorithm>
 #include <atomic>
 #include "proc/gate.h"
 #include "proc/heap.h"

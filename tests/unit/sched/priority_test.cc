@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Priorities and the budget of a turn.
+#include <algorithm>
+
 #include "support/node.h"
 
 namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "types.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 

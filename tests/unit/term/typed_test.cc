@@ -2,6 +2,7 @@
 // Typed arrays (RFC 8746): long lists of numbers as they lie in memory.
 #include "types.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
