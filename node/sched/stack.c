@@ -17,12 +17,6 @@
 #define MADV_GUARD_INSTALL 102
 #endif
 
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#else
-#define VALGRIND_STACK_REGISTER(low, high) 0
-#endif
-
 #define TABLE_BYTES ((size_t) 2 << 20) /* what one page of page tables maps */
 #define ARENA_REGIONS 32u
 #define STOW_MAX_BYTES ((size_t) 16 << 10) /* who uses more saves little by a copy */
@@ -255,12 +249,10 @@ static void prepare(node_stack_t *stack)
 	size_t stack_bytes = stack->region->pool->stack_bytes;
 	char *low = low_of(stack) + page_bytes();
 	size_t size = stack_bytes - page_bytes() - colour_of(low, stack_bytes);
-	if (stack->fiber.low == NULL) {
+	if (stack->fiber.low == NULL)
 		node_switch_init(&stack->fiber, low, size, stack_main, stack);
-		(void) VALGRIND_STACK_REGISTER(low, low + size);
-	} else {
+	else
 		node_stack_reset(stack);
-	}
 	set_state(stack, NODE_STACK_COLD, false);
 }
 

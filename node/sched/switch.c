@@ -16,6 +16,9 @@
 #if defined(__SANITIZE_THREAD__)
 #include <sanitizer/tsan_interface.h>
 #endif
+#if defined(DREAM_VALGRIND)
+#include <valgrind/memcheck.h>
+#endif
 
 void node_switch_raw(void **save_sp, void *load_sp);
 #if !defined(DREAM_PORTABLE_SWITCH)
@@ -235,6 +238,9 @@ void node_switch_init(node_fiber_t *fiber, void *low, size_t size_bytes, void (*
 	memset(fiber, 0, sizeof(*fiber));
 	fiber->low = low;
 	fiber->size_bytes = size_bytes;
+#if defined(DREAM_VALGRIND)
+	fiber->valgrind = VALGRIND_STACK_REGISTER(low, (char *) low + size_bytes);
+#endif
 	node_switch_reset(fiber, entry, arg);
 }
 
@@ -250,6 +256,9 @@ void node_switch_reset(node_fiber_t *fiber, void (*entry)(void *arg), void *arg)
 		__tsan_destroy_fiber(fiber->tsan);
 	fiber->tsan = __tsan_create_fiber(0);
 #endif
+#if defined(DREAM_VALGRIND)
+	(void) VALGRIND_MAKE_MEM_UNDEFINED(fiber->low, fiber->size_bytes);
+#endif
 	prepare(fiber, entry, arg);
 }
 
@@ -258,6 +267,10 @@ void node_switch_fini(node_fiber_t *fiber)
 #if defined(__SANITIZE_THREAD__)
 	if (fiber->tsan != NULL && fiber->low != NULL)
 		__tsan_destroy_fiber(fiber->tsan);
+#endif
+#if defined(DREAM_VALGRIND)
+	if (fiber->low != NULL)
+		VALGRIND_STACK_DEREGISTER(fiber->valgrind);
 #endif
 	fiber->tsan = NULL;
 #if defined(__SANITIZE_ADDRESS__)

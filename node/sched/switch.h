@@ -13,6 +13,9 @@ typedef struct node_fiber {
 	const void *low;  /* lowest address of its stack; NULL for a thread's own */
 	size_t size_bytes;
 	void *tsan; /* of ThreadSanitizer */
+#ifdef DREAM_VALGRIND
+	unsigned valgrind; /* the number of the stack there */
+#endif
 } node_fiber_t;
 
 /** Makes the calling thread's own stack a fiber that others can switch back to. */
