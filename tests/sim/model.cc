@@ -627,12 +627,15 @@ class Model
 				drop_name(op.name);
 			return;
 		}
-		bool named = name_of(op.actor) != never;
-		expect(e.code == DREAM_OK ? may_be_free && !named
-					  : e.code == DREAM_EEXIST && (named || !is_free),
+		bool named = name_of(op.other) != never, gone = surely_gone(op.other, begun_[op.id]);
+		expect(e.code == DREAM_OK        ? may_be_free && !named && !gone
+			: e.code == DREAM_EEXIST ? named || !is_free
+						 : e.code == DREAM_ENOPROC && dead(op.other),
 			dead_rule(op.name), "who has which name is known");
 		if (e.code == DREAM_OK)
-			take_name(op.name, op.actor);
+			take_name(op.name, op.other);
+		if (e.code == DREAM_ENOPROC)
+			heard(op.other);
 	}
 	// A name that was a dead process's is EXIT-4's business.
 	std::string dead_rule(int name)

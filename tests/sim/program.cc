@@ -200,6 +200,9 @@ class Maker
 			op.flags = random_.below(3) > 0;
 			break;
 		case Do::Register:
+			op.other = random_.one_in(2) ? op.actor : anybody_near(op.actor);
+			op.name = name_near(op.actor);
+			break;
 		case Do::Unregister:
 		case Do::Whereis:
 			op.name = name_near(op.actor);
@@ -317,7 +320,7 @@ std::string op_text(const Op &op)
 	case Do::Trap:
 		return std::string("trap exits ") + (op.flags ? "on" : "off");
 	case Do::Register:
-		return "register " + target_text(op);
+		return "register " + actor_text(op.other) + " as " + target_text(op);
 	case Do::Unregister:
 		return "unregister " + target_text(op);
 	case Do::Whereis:

@@ -19,7 +19,7 @@ enum class Do {
 	Exit,       // other, reason: exit/2
 	Leave,      // reason: ends itself
 	Trap,       // flags: 1 on
-	Register,   // name
+	Register,   // other, name
 	Unregister, // name
 	Whereis,    // name
 	Timer,      // to other, or name; ms

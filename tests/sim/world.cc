@@ -553,7 +553,7 @@ void World::perform_name(Actor &actor, const Op &op)
 {
 	dream_pid_t pid = {0, 0, 0};
 	const char *name = dest(op).name;
-	int r = op.what == Do::Register     ? dream_register(name, dream_self())
+	int r = op.what == Do::Register     ? dream_register(name, actors_[(size_t) op.other].pid)
 		: op.what == Do::Unregister ? dream_unregister(name)
 					    : dream_whereis(name, &pid);
 	record_end(actor, r).other = actor_of(pid);
