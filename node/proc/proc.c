@@ -229,6 +229,19 @@ static bool give_sleeper(node_t *node, node_proc_t *proc, node_sig_t *sig)
 	return true;
 }
 
+/* The timer of a process is armed before it sleeps, and fired once; not always by the scheduler that armed it (watch.c). */
+void node_proc_alarm(node_proc_t *proc)
+{
+	if (node_proc_rouse(proc)) {
+		proc->node->hooks.wake(proc->node, proc);
+		return;
+	}
+	dream_pid_t pid = {__atomic_load_n(&proc->id, __ATOMIC_ACQUIRE), proc->node->creation, 0};
+	node_sig_t *sig = pid.id != 0 ? node_sig_new_take(NODE_SIG_ROOM, pid, pid, 0, NULL) : NULL;
+	if (sig != NULL && !node_proctab_push(proc, sig))
+		node_sig_free(sig);
+}
+
 static int push_take(node_t *node, node_proc_t *proc, node_sig_t *sig)
 {
 	if (proc != NULL && (give_sleeper(node, proc, sig) || node_proctab_push(proc, sig)))

@@ -290,6 +290,10 @@ bool node_proc_rest(node_proc_t *proc);
 /** Ends a sleep without a signal; true: the caller has to wake it, now. [any] */
 bool node_proc_rouse(node_proc_t *proc);
 
+/** The time that a process waits for is over: it is woken, or kept from falling asleep, if it is just about to. What it
+ *  waits for it has to look at again; it may be long since awake. [any] */
+void node_proc_alarm(node_proc_t *proc);
+
 /** Ends the sleep of the process that @sig is for, if it sleeps, and gives it the signal at once; the caller has to run it.
  *  Returns   NULL: it does not sleep, or is gone; @sig is still the caller's. [process] */
 node_proc_t *node_proc_claim(node_t *node, node_sig_t *sig);

@@ -21,7 +21,7 @@ DREAM_BEGIN_DECLS
 #define NODE_SIG_UNLINK_ACK 12u /* ref: the same id */
 #define NODE_SIG_MONITOR 13u    /* ref; data as in DOWN */
 #define NODE_SIG_DEMONITOR 14u  /* ref */
-#define NODE_SIG_ROOM 15u       /* there may be room in a mailbox that its receiver waits for (gate.h) */
+#define NODE_SIG_ROOM 15u       /* look again: there may be room in a mailbox (gate.h), or the time is over */
 #define NODE_SIG_ALIAS 16u /* a MSG to the alias `ref`; the receiver looks whether that is active (ALS-1) */
 #define NODE_SIG_INFO 17u  /* ref; code: what is asked for (info.h); answered like a call, at once */
 #define NODE_SIG_SPAWNED                                                                                     \

@@ -28,12 +28,11 @@ static void rest(node_sched_t *all, node_sched_local_t *s, node_proc_t *proc)
 
 static void fire_block(void *data)
 {
-	node_proc_t *proc = data;
-	if (node_proc_rouse(proc))
-		proc->node->hooks.wake(proc->node, proc);
+	node_proc_alarm(data);
 }
 
-/* The timer is armed here, not by the process: it must not fire before the process is marked idle. */
+/* The timer is armed before the process sleeps, since its stack may be another's as soon as it does. If it fires in between,
+ * from the watchdog or the scheduler that has the first wheel, the process does not fall asleep (node_proc_alarm()). */
 void node_run_park(node_sched_t *all, node_sched_local_t *s, node_proc_t *proc, node_stack_t *stack)
 {
 	node_sched_local_t *owner = s != NULL ? s : &all->locals[0];

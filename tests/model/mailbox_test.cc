@@ -19,6 +19,7 @@ enum Mutation {
 	PUSH_WAKES_NOBODY, // push forgets the sleeper
 	PUSH_WAKES_ALWAYS, // push wakes a process that is awake
 	ROUSE_STORES,      // a timer writes without looking
+	ALARM_GIVES_UP,    // a timer that finds the process awake leaves it at that
 	TAKE_READS_THEN_CLEARS,
 	TAKE_KEEPS_ORDER,  // newest first
 	CLAIM_LOOKS_FIRST, // a caller looks whether the server sleeps, then takes it
@@ -28,6 +29,7 @@ enum Mutation {
 const uint8_t EMPTY = 0, CLOSED = 1, ASLEEP = 2, FIRST_NODE = 3; // values of the word
 const int SENDERS = 2, EACH = 2, SCHEDULERS = 2;
 const int TIMER = SENDERS + SCHEDULERS;
+const uint8_t REMINDER = FIRST_NODE + SENDERS * EACH; // the node of the timer
 
 class Mailbox
 {
@@ -53,11 +55,13 @@ class Mailbox
 		uint8_t word;
 		uint8_t queued; // times in run queues
 		uint8_t running;
-		Node nodes[SENDERS * EACH];
+		Node nodes[SENDERS * EACH + 1];
 		Sender senders[SENDERS];
 		Scheduler schedulers[SCHEDULERS];
 		uint8_t timer_pc;
 		uint8_t timer_old;
+		uint8_t fired;
+		uint8_t noticed; // in a turn that began later
 		uint8_t handled[SENDERS];
 		uint8_t bounced[SENDERS];
 		uint8_t disorder;
@@ -108,6 +112,8 @@ class Mailbox
 		for (int i = 0; i < SENDERS; i++)
 			if (s.senders[i].sent < EACH || s.handled[i] + s.bounced[i] < EACH)
 				return false;
+		if (s.fired && !s.noticed && !s.dead)
+			return false;
 		return s.queued == 0 && s.running == 0 && s.word == (s.dead ? CLOSED : ASLEEP);
 	}
 
@@ -252,6 +258,7 @@ class Mailbox
 	// node_proctab_take_signals()
 	void take(State *s, Scheduler *p) const
 	{
+		s->noticed = s->fired;
 		if (mutation_ == TAKE_READS_THEN_CLEARS) {
 			p->old = s->word;
 			p->pc = 2;
@@ -264,12 +271,14 @@ class Mailbox
 
 	void handle(State *s, uint8_t word) const
 	{
-		uint8_t reversed[SENDERS * EACH], n = 0;
+		uint8_t reversed[SENDERS * EACH + 1], n = 0;
 		for (; word >= FIRST_NODE; word = node_at(s, word).next)
 			reversed[n++] = word;
 		for (uint8_t i = 0; i < n; i++) {
 			uint8_t at = reversed[mutation_ == TAKE_KEEPS_ORDER ? i : n - 1 - i];
 			int sender = sender_of(at);
+			if (at == REMINDER)
+				continue;
 			s->disorder |= node_at(s, at).number != s->handled[sender] + 1;
 			s->handled[sender]++;
 			node_at(s, at) = {0, 0, 0};
@@ -280,6 +289,8 @@ class Mailbox
 	{
 		for (uint8_t next; word >= FIRST_NODE && mutation_ != CLOSE_DROPS; word = next) {
 			next = node_at(s, word).next;
+			if (word == REMINDER)
+				continue;
 			s->bounced[sender_of(word)]++;
 			node_at(s, word) = {0, 0, 0};
 		}
@@ -303,22 +314,39 @@ class Mailbox
 		p->pc = 0;
 	}
 
-	// A deadline passes: node_proc_rouse().
+	// A deadline passes: node_proc_alarm(), with node_proc_rouse() and node_proctab_push().
 	bool step_timer(State *s) const
 	{
-		if (s->timer_pc == 0) {
-			bool asleep = s->word == ASLEEP;
+		bool asleep = s->word == ASLEEP;
+		switch (s->timer_pc) {
+		case 0:
+			s->fired = 1;
 			if (asleep || mutation_ == ROUSE_STORES)
 				s->word = EMPTY;
-			s->timer_pc = asleep || mutation_ == ROUSE_STORES ? 1 : 2;
+			s->timer_pc = asleep || mutation_ == ROUSE_STORES ? 1
+				      : mutation_ == ALARM_GIVES_UP       ? 2
+									  : 3;
 			return true;
-		}
-		if (s->timer_pc == 1) {
+		case 1: /* hooks.wake */
 			s->queued++;
 			s->timer_pc = 2;
 			return true;
+		case 3: /* load */
+			s->timer_old = s->word;
+			s->timer_pc = s->word == CLOSED ? 2 : 4;
+			return true;
+		case 4: /* compare and exchange */
+			if (s->word != s->timer_old) {
+				s->timer_pc = 3;
+				return true;
+			}
+			node_at(s, REMINDER).next = asleep ? EMPTY : s->word;
+			s->word = REMINDER;
+			s->timer_pc = asleep ? 1 : 2;
+			return true;
+		default:
+			return false;
 		}
-		return false;
 	}
 
 	Mutation mutation_;
@@ -351,9 +379,9 @@ TEST(MailboxModel, EverySignalToAProcessThatEndsIsHandledOrBounced)
 
 TEST(MailboxModel, EachBrokenStepIsFound)
 {
-	for (Mutation mutation :
-		{REST_STORES, REST_LOOKS_FIRST, PUSH_STORES, PUSH_WAKES_NOBODY, PUSH_WAKES_ALWAYS,
-			ROUSE_STORES, TAKE_READS_THEN_CLEARS, TAKE_KEEPS_ORDER, CLAIM_LOOKS_FIRST})
+	for (Mutation mutation : {REST_STORES, REST_LOOKS_FIRST, PUSH_STORES, PUSH_WAKES_NOBODY,
+		     PUSH_WAKES_ALWAYS, ROUSE_STORES, ALARM_GIVES_UP, TAKE_READS_THEN_CLEARS,
+		     TAKE_KEEPS_ORDER, CLAIM_LOOKS_FIRST})
 		EXPECT_NE(explore(mutation, false).fault, "") << "mutation " << mutation;
 	EXPECT_NE(explore(CLOSE_DROPS, true).fault, "");
 }

@@ -225,6 +225,35 @@ TEST(Wait, TimesOutNeverEarly) // TMR-4
 	EXPECT_LE(waited_ns, 27 * NODE_MS);
 }
 
+// Its timer was fired in vain, and it slept for ever, when another thread fired it between its arming and the sleep.
+TEST(Wait, TimeThatIsOverBeforeTheSleepIsNotMissed)
+{
+	SimNode node;
+	int waited = DREAM_EIO;
+	node.go([&](node_proc_t *proc) {
+		node_proc_alarm(proc);
+		waited = node_proc_wait(proc, NODE_FOREVER);
+	});
+	EXPECT_EQ(waited, DREAM_OK);
+}
+
+TEST(Wait, AlarmWakesWhoSleepsAndIsNoMessage)
+{
+	SimNode node;
+	int waited = DREAM_EIO;
+	dream_pid_t pid = node.go([&](node_proc_t *proc) {
+		waited = node_proc_wait(proc, NODE_FOREVER);
+		EXPECT_EQ(receive(proc), "(timeout)");
+	});
+	EXPECT_EQ(waited, DREAM_EIO);
+	node_proc_t *proc = node_proctab_find(node, pid.id);
+	node_proc_alarm(proc);
+	node_proc_alarm(proc);
+	node.run();
+	EXPECT_EQ(waited, DREAM_OK);
+	node_proc_alarm(proc); // it has ended
+}
+
 TEST(Wait, MessageInTimeCancelsTheTimer)
 {
 	SimNode node;
