@@ -95,11 +95,12 @@ typedef struct node_watch {
 	uint32_t n_kills;
 } node_watch_t;
 
-/* Of stow.c. Only `epoch` and `armed` are touched by others than who runs the timer, one at a time. */
+/* Of stow.c. Only `epoch`, `armed` and `next_local` are touched by others than who runs the timer, one at a time. */
 typedef struct node_stow {
 	uint32_t
 		epoch; /* atomic: number of the pass, times two; plus one: passes have ceased, though too much is warm */
-	bool armed; /* atomic: the timer waits or fires */
+	bool armed;          /* atomic: the timer waits or fires */
+	uint32_t next_local; /* atomic: whose wheel it goes to, if all schedulers are busy */
 	bool in_pass;
 	uint32_t n_done;                   /* in this pass */
 	uint32_t n_young;                  /* that it left, having been blocked too lately */

@@ -29,14 +29,23 @@ static bool is_movable(const node_proc_t *proc)
 	return (proc->flags & NODE_PROC_MOVABLE) != 0 || (proc->slot != NULL && proc->slot->movable);
 }
 
-/* The scheduler whose wheel has what we arm; a thread that is none uses the first one's. */
+/* For a thread that is no scheduler: one that sleeps, or each in turn, since one in a long turn looks at no timers. */
+static node_sched_local_t *any_local(node_sched_t *all)
+{
+	uint64_t sleepers = __atomic_load_n(&all->sleepers, __ATOMIC_RELAXED);
+	uint32_t next = __atomic_fetch_add(&all->stow.next_local, 1, __ATOMIC_RELAXED) % all->n_locals;
+	return &all->locals[sleepers != 0 ? (uint32_t) __builtin_ctzll(sleepers) : next];
+}
+
 static void arm(node_sched_t *all, node_wheel_entry_t *timer, int64_t deadline_ns)
 {
 	node_sched_local_t *s = node_ctx_borrow()->sched;
 	bool foreign = s == NULL || s->all != all;
-	node_wheel_add(foreign ? &all->locals[0].wheel : &s->wheel, timer, deadline_ns);
 	if (foreign)
-		node_idle_wake(&all->locals[0]);
+		s = any_local(all);
+	node_wheel_add(&s->wheel, timer, deadline_ns);
+	if (foreign)
+		node_idle_wake(s);
 }
 
 /* Makes @proc ours if it sleeps with this very stack. */

@@ -341,6 +341,39 @@ TEST(Stow, RacesWithMessagesOnThreads)
 	EXPECT_EQ(broken, 0);
 }
 
+// The timer of the passes stood in the wheel of the first scheduler, which looks at no timers then.
+TEST(Stow, GoesOnBesideACallbackThatDoesNotEnd)
+{
+	PlainNode node(4, 2);
+	std::atomic<bool> spins{false}, over{false};
+	auto until = [&](const std::function<bool()> &holds) {
+		int64_t end_ns = node_clock_now(&node.node) + 10000 * NODE_MS;
+		while (!holds() && node_clock_now(&node.node) < end_ns)
+			std::this_thread::yield();
+		return holds();
+	};
+	const auto spin_on_the_first = [&](node_proc_t *) {
+		if (node_ctx_borrow()->sched != &node.node.sched->locals[0])
+			return;
+		spins = true;
+		while (!over)
+			;
+	};
+	ASSERT_TRUE(until([&] {
+		node.spawn(spin_on_the_first);
+		return spins.load();
+	}));
+	node_stow_again(node.node.sched);
+	std::atomic<unsigned> waiting{0};
+	for (unsigned i = 0; i < 64; i++)
+		node.spawn([&](node_proc_t *proc) {
+			waiting++;
+			next_text(proc);
+		});
+	EXPECT_TRUE(until([&] { return waiting == 64 && node.warm() <= 6; })) << node.warm();
+	over = true;
+}
+
 // ---- sizes
 
 static unsigned use_stack(unsigned kib)
