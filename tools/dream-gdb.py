@@ -610,12 +610,13 @@ module's version and generation."""
     def print_node(node, count):
         names, labels = node.named()
         rows = [["PID", "NAME"] + (["LABEL"] if labels else []) + ["KIND", "STATE", "MAILBOX", "MODULE"]]
-        for proc in node.procs():
-            if count is not None and len(rows) > count:
-                break
-            rows.append(row_of(node, proc, names, labels))
+        n_procs = 0
+        for proc in node.procs(): # nobody else counts them
+            n_procs += 1
+            if count is None or len(rows) <= count:
+                rows.append(row_of(node, proc, names, labels))
         print_table(rows)
-        gdb.write("%s has %d processes\n" % (node.name(), int(at(node.value["procs"], "struct node_proctab")["n_alive"])))
+        gdb.write("%s has %d processes\n" % (node.name(), n_procs))
 
 
 class Bt(Command):
@@ -672,7 +673,7 @@ alone with a callback that does not end."""
         sleeps = int(node.sched()["sleepers"]) >> index & 1
         levels = local["runqs"].type.range()[1] + 1
         ready = sum((int(local["runqs"][i]["tail"]) - int(local["runqs"][i]["head"])) & 0xFFFFFFFF for i in range(levels))
-        ready += bool(int(local["handoff"])) + bool(int(local["direct"]))
+        ready += int(local["spill"]["count"]) + bool(int(local["handoff"])) + bool(int(local["direct"]))
         name = "-" if thread is None else "%d (LWP %d)" % (thread.num, thread.gdb.ptid[1])
         return [str(index), name, self.doing(node, thread, sleeps), str(ready), str(int(local["stats"]["turns"]))]
 

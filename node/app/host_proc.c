@@ -167,9 +167,16 @@ void node_host_proc_next_hibernate(void)
 
 /* ---- timers ---- */
 
-/* ["timeout", ref, msg]; @msg taken. */
-static int wrap_take(node_proc_t *proc, uint64_t ref, dream_msg_t *msg, dream_msg_t **ret_msg)
+/* ["timeout", ref, msg], and the reference of the timer that it is for; @msg taken. */
+static int wrap_take(
+	node_proc_t *proc, const dream_dest_t *to, dream_msg_t *msg, uint64_t *ret_ref, dream_msg_t **ret_msg)
 {
+	dream_pid_t nobody = {0, 0, 0};
+	uint64_t ref = node_timer_new_ref(proc->node, to->name == NULL ? to->pid : nobody);
+	if (ref == 0) {
+		node_msg_unref(msg);
+		return DREAM_ENOMEM;
+	}
 	node_cbor_writer_t w;
 	node_cbor_init(&w);
 	node_cbor_put_array(&w, 3);
@@ -177,7 +184,12 @@ static int wrap_take(node_proc_t *proc, uint64_t ref, dream_msg_t *msg, dream_ms
 	node_cbor_put_ref(&w, proc->node, node_host_ref(proc, ref));
 	node_cbor_put_msg(&w, msg);
 	node_msg_unref(msg);
-	return node_cbor_finish(&w, ret_msg);
+	int r = node_cbor_finish(&w, ret_msg);
+	if (r < 0)
+		(void) node_timer_cancel(proc->node, ref);
+	else
+		*ret_ref = ref;
+	return r;
 }
 
 /* TMR-1: a process or a name of this node. */
@@ -200,7 +212,6 @@ int node_host_proc_timer_start_take(
 	node_proc_t *proc = node_host_me();
 	if (proc == NULL)
 		return DREAM_EPERM;
-	uint64_t ref = node_proc_new_ref(proc->node);
 	dream_msg_t *mine = node_host_take_back(proc, msg);
 	bool absolute = (flags & DREAM_TIMER_ABS) != 0;
 	if (mine == NULL || !is_timer_dest(proc, to))
@@ -210,13 +221,14 @@ int node_host_proc_timer_start_take(
 		return refuse_timer(proc, mine, "unknown flags of a timer");
 	if (time_ms > NODE_TIMER_MAX_MS || (time_ms < 0 && !absolute))
 		return refuse_timer(proc, mine, "a time outside 0 to 2^47 ms");
+	uint64_t ref = 0;
 	int r = DREAM_OK;
 	if (flags & DREAM_TIMER_START)
-		r = wrap_take(proc, ref, mine, &mine);
+		r = wrap_take(proc, to, mine, &ref, &mine);
 	if (r < 0)
 		return r;
 	node_sig_t *sig = node_sig_new_take(NODE_SIG_MSG, to->pid, node_proc_pid(proc), 0, mine);
-	r = node_timer_start_ref_take(proc->node, sig, to->name, time_ms, absolute, ref);
+	r = node_timer_start_ref_take(proc->node, sig, to->name, time_ms, absolute, &ref);
 	if (r == DREAM_OK && ret_timer != NULL)
 		*ret_timer = node_host_ref(proc, ref);
 	return r;

@@ -17,6 +17,27 @@ DREAM_BEGIN_DECLS
 
 #define NODE_CTX_HELD 4u
 
+/* What a scheduler keeps so that its processes come and go without shared locks and counts. It belongs to the scheduler, not to
+ * the thread that serves it: the heir of a thread goes on with it (sched/watch.c). */
+typedef struct node_keep {
+	struct node_proc *
+		batch; /* free slots of the process table (proc/proctab.c): as many as are moved at once, or none */
+	struct node_proc *slots; /* and less than that, how many is below */
+	uint32_t n_slots;
+	uint32_t n_refs; /* references in stock, all counted in *refs (code/code.c) */
+	uint64_t *refs;
+} node_keep_t;
+
+/* Where the processor's counter of ticks stood at some time (base/clock.c). */
+typedef struct node_ticks {
+	uint64_t at; /* ticks then */
+	int64_t ns;
+	uint64_t good_for;    /* so many ticks; 0: it is not known yet how long they are */
+	uint64_t ns_per_tick; /* times 2^32 */
+	uint64_t first_at;    /* from here on it is measured */
+	int64_t first_ns;
+} node_ticks_t;
+
 typedef struct node_ctx {
 	node_t *node;
 	struct node_proc *proc; /* set with NODE_CTX_PROCESS */
@@ -36,8 +57,10 @@ typedef struct node_ctx {
 	struct dream_msg
 		*held[NODE_CTX_HELD]; /* the messages that the module got in this turn (proc/held.c) */
 	uint32_t n_held;
-	void *msgs; /* small messages kept for reuse (term/msg.c), and how many */
+	node_keep_t *keep; /* of the scheduler that this thread serves; NULL: it serves none */
+	void *msgs;        /* small messages kept for reuse (term/msg.c), and how many */
 	uint32_t n_msgs;
+	node_ticks_t ticks;
 	uint32_t in_fault; /* handlers of faults that are active */
 	uintptr_t
 		stack_floor; /* how far down a module may have used the stack when it calls the node; 0: unknown */
@@ -46,6 +69,15 @@ typedef struct node_ctx {
 /** The calling thread's context. Not inlined on purpose: a process may go on on another thread after it
  *  blocked, and a compiler would keep the first thread's address across that. [any] */
 node_ctx_t *node_ctx_borrow(void);
+
+/** Gives the references in stock back. [sched] of it */
+static inline void node_keep_give_refs(node_keep_t *keep)
+{
+	if (keep->n_refs != 0)
+		__atomic_fetch_sub(keep->refs, keep->n_refs, __ATOMIC_RELEASE);
+	keep->n_refs = 0;
+	keep->refs = NULL;
+}
 
 /* First line of a function with a thread tag; checked in debug builds. */
 #define node_ctx_assert(tags) assert((node_ctx_borrow()->tag & (tags)) != 0)

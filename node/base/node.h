@@ -33,8 +33,10 @@ typedef struct node_hooks {
 	/* sched: gives up the stack of the calling process, which is run from the start when something comes, at once if
 	 * its inbox is not empty; does not return; [process]. */
 	void (*hibernate)(struct node_proc *proc);
-	/* sched: ends the timers that a process owns; [sched]. */
-	void (*drop_timers)(struct node_proc *proc);
+	/* sched: cancels timers that a process owns; false: there are more of them; [sched]. */
+	bool (*drop_timers)(struct node_proc *proc);
+	/* sched: cancels the rest later, and gives the slot of the process, which is over, back then; [sched]. */
+	void (*outlive)(struct node_proc *proc);
 	/* io: closes what a process owns that ends and is hidden already; called if proc->owns is set; [sched]. */
 	void (*drop_owned)(struct node_proc *proc, uint64_t id);
 	/* dist: sends a signal to a process of another node; consumes it on every path. */

@@ -308,6 +308,43 @@ node_gen_t *node_code_make_current(node_code_t *code, node_gen_t *gen)
 	return __atomic_exchange_n(&gen->module->current, node_code_ref(gen), __ATOMIC_ACQ_REL);
 }
 
+#define STOCK 64u
+
+/* Schedulers have references in stock, lest they meet in a generation's count for each process. They give them back when they
+ * sleep and every now and then (sched.c), so that the count becomes true. */
+static node_gen_t *ref_from_stock(node_keep_t *keep, node_gen_t *gen)
+{
+	if (keep->refs != &gen->refs) {
+		node_keep_give_refs(keep);
+		keep->refs = &gen->refs;
+	}
+	if (keep->n_refs == 0) {
+		__atomic_fetch_add(&gen->refs, STOCK, __ATOMIC_RELAXED);
+		keep->n_refs = STOCK;
+	}
+	keep->n_refs--;
+	return gen;
+}
+
+node_gen_t *node_code_ref(node_gen_t *gen)
+{
+	node_keep_t *keep = node_ctx_borrow()->keep;
+	if (gen != NULL && keep != NULL)
+		return ref_from_stock(keep, gen);
+	if (gen != NULL)
+		__atomic_fetch_add(&gen->refs, 1, __ATOMIC_RELAXED);
+	return gen;
+}
+
+void node_code_unref(node_gen_t *gen)
+{
+	node_keep_t *keep = node_ctx_borrow()->keep;
+	if (gen != NULL && keep != NULL && keep->refs == &gen->refs && keep->n_refs < STOCK * 2)
+		keep->n_refs++;
+	else if (gen != NULL)
+		__atomic_fetch_sub(&gen->refs, 1, __ATOMIC_RELEASE);
+}
+
 node_gen_t *node_code_current_ref(node_code_t *code, const char *module)
 {
 	pthread_mutex_lock(&code->lock);

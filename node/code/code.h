@@ -46,7 +46,8 @@ typedef struct node_gen {
 	void *handle; /* dlopen's */
 	void (*unload)(void);
 	GPtrArray *owned; /* copies of what the kinds list */
-	uint64_t refs;    /* atomic: processes and registrations that refer to it */
+	uint64_t
+		refs; /* atomic: processes and registrations that refer to it, and what schedulers have in stock */
 	uint64_t crashes; /* atomic: faults in its code that ended a process; above 0 it is tainted */
 } node_gen_t;
 
@@ -103,20 +104,12 @@ static inline uint64_t node_code_crashes(const node_gen_t *gen)
 	return __atomic_load_n(&gen->crashes, __ATOMIC_RELAXED);
 }
 
-static inline node_gen_t *node_code_ref(node_gen_t *gen)
-{
-	if (gen != NULL)
-		__atomic_fetch_add(&gen->refs, 1, __ATOMIC_RELAXED);
-	return gen;
-}
+/** Another reference; NULL is allowed. [any] */
+node_gen_t *node_code_ref(node_gen_t *gen);
 
 /** NULL is allowed. The last reference does not unmap: a generation stays mapped until the node ends.
  *  [any] */
-static inline void node_code_unref(node_gen_t *gen)
-{
-	if (gen != NULL)
-		__atomic_fetch_sub(&gen->refs, 1, __ATOMIC_RELEASE);
-}
+void node_code_unref(node_gen_t *gen);
 
 DREAM_END_DECLS
 #endif

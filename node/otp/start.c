@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "otp/start.h"
 
+#include <string.h>
+
 #include "otp/call.h"
 #include "otp/limits.h"
 #include "otp/server.h"
@@ -11,17 +13,23 @@
 
 typedef struct {
 	const node_kind_t *kind;
-	dream_msg_t *args;
+	dream_msg_t *args;        /* NULL: none were given */
 	int (*resume)(void *arg); /* after a hibernation, instead of the kind's main function */
 	void *arg;
 } plain_t;
 
+/* Who was given none has the item null, which is nobody's: its count would be where all schedulers meet. */
+static const dream_msg_t *args_of(const node_proc_t *proc, const plain_t *plain)
+{
+	return plain->args != NULL ? plain->args : node_proctab_null_borrow(proc->node);
+}
+
 /* What a hibernated process does when it is woken: signals that are no messages leave it asleep. */
-static int run_main(plain_t *plain)
+static int run_main(const node_proc_t *proc, plain_t *plain)
 {
 	int (*resume)(void *arg) = plain->resume;
 	if (resume == NULL)
-		return plain->kind->ops.process.main(plain->args);
+		return plain->kind->ops.process.main(args_of(proc, plain));
 	plain->resume = NULL;
 	return resume(plain->arg);
 }
@@ -34,7 +42,7 @@ static int plain_run(node_proc_t *proc)
 		return NODE_RUN_EXIT;
 	if (plain->resume != NULL && proc->inbox == NULL)
 		return NODE_RUN_IDLE;
-	int r = run_main(plain);
+	int r = run_main(proc, plain);
 	if (r < 0)
 		node_proc_set_exit_take(proc, node_msg_printf("[\"error\", \"%s\"]", node_diag_code_name(r)));
 	return NODE_RUN_EXIT;
@@ -57,7 +65,7 @@ static const node_proc_ops_t plain_ops = {"process", plain_run, plain_fini};
 
 static plain_t *plain_new_take(const node_kind_t *kind, dream_msg_t *args)
 {
-	plain_t *plain = node_mem_zalloc(sizeof(*plain));
+	plain_t *plain = node_mem_alloc(sizeof(*plain));
 	if (plain == NULL) {
 		node_msg_unref(args);
 		return NULL;
@@ -84,19 +92,21 @@ int node_start_hibernate(node_proc_t *proc, int (*resume)(void *arg), void *arg)
 const dream_msg_t *node_start_args_borrow(const node_proc_t *proc)
 {
 	const plain_t *plain = proc->ops == &plain_ops ? proc->self : NULL;
-	return plain != NULL ? plain->args : NULL;
+	return plain != NULL ? args_of(proc, plain) : NULL;
 }
 
 /* ---- what each kind needs ---- */
 
-static int make_self_take(
-	node_proc_t *parent, const node_kind_t *kind, dream_msg_t *args, node_spawn_t *spawn)
+static int make_self(
+	node_proc_t *parent, const node_kind_t *kind, const dream_msg_t *given, node_spawn_t *spawn)
 {
+	dream_msg_t *args = node_msg_ref(given);
 	node_diag_t diag;
 	int r = DREAM_OK;
 	if (kind->type == DREAM_KIND_GEN_SERVER) {
 		spawn->ops = &node_server_ops;
-		spawn->self = node_server_new_take(kind, args);
+		spawn->self =
+			node_server_new_take(kind, args != NULL ? args : node_proctab_null_ref(parent->node));
 	} else if (kind->type == DREAM_KIND_PROCESS) {
 		spawn->ops = &plain_ops;
 		spawn->flags = NODE_PROC_PLAIN;
@@ -192,9 +202,18 @@ int node_start_spawn(node_proc_t *parent, node_spawn_t *spawn, int64_t timeout_m
 	return r;
 }
 
+/* Most start what is in their own module: that needs no look into the table of modules. */
+static node_gen_t *current_ref(const node_proc_t *parent, const char *module)
+{
+	const node_gen_t *own = parent->gen;
+	if (own != NULL && own->module != NULL && strcmp(own->module->name, module) == 0)
+		return node_code_ref((node_gen_t *) (uintptr_t) node_code_current_of_borrow(own));
+	return node_code_current_ref(parent->node->code, module);
+}
+
 int node_start_kind(node_proc_t *parent, const node_start_t *how, dream_pid_t *ret_pid)
 {
-	node_gen_t *gen = node_code_current_ref(parent->node->code, how->module);
+	node_gen_t *gen = current_ref(parent, how->module);
 	const node_kind_t *kind = gen != NULL ? node_code_kind_borrow(gen, how->kind) : NULL;
 	if (kind == NULL) {
 		node_code_unref(gen);
@@ -222,8 +241,7 @@ int node_start_kind(node_proc_t *parent, const node_start_t *how, dream_pid_t *r
 		.priority = how->priority,
 		.limits = &limits,
 		.report = how->report};
-	dream_msg_t *args = how->args != NULL ? node_msg_ref(how->args) : node_proctab_null_ref(parent->node);
-	int r = make_self_take(parent, kind, args, &spawn);
+	int r = make_self(parent, kind, how->args, &spawn);
 	if (r < 0) {
 		node_code_unref(gen);
 		return r;

@@ -51,11 +51,18 @@ void node_proc_leave(node_proc_t *proc)
 	abort(); /* leave does not return */
 }
 
+dream_msg_t *node_proc_reason_ref(dream_msg_t **reason)
+{
+	if (*reason == NULL)
+		*reason = node_msg_text("normal");
+	return node_msg_ref(*reason);
+}
+
 static void send_take(
 	node_proc_t *proc, uint8_t kind, dream_pid_t to, uint64_t ref, uint8_t flags, void *data)
 {
 	node_sig_t *sig = node_sig_new_take(kind, to, (dream_pid_t){proc->turns, proc->node->creation, 0},
-		ref, node_msg_ref(proc->exit_reason));
+		ref, node_proc_reason_ref(&proc->exit_reason));
 	if (sig == NULL)
 		return;
 	sig->flags |= flags;
@@ -111,8 +118,8 @@ static void tell_callers(node_proc_t *proc)
 {
 	node_sig_t *current = proc->current;
 	if (current != NULL && (current->kind == NODE_SIG_CALL || current->kind == NODE_SIG_SYS))
-		node_proc_answer_take(
-			proc->node, current, code_for_current(proc), node_msg_ref(proc->exit_reason));
+		node_proc_answer_take(proc->node, current, code_for_current(proc),
+			node_proc_reason_ref(&proc->exit_reason));
 	else
 		node_sig_free(current);
 	proc->current = NULL;
@@ -120,7 +127,7 @@ static void tell_callers(node_proc_t *proc)
 	node_refent_t *call;
 	while ((call = node_reftab_next(proc->calls, &pos)) != NULL)
 		node_proc_answer_take(
-			proc->node, call->data, code_for(call), node_msg_ref(proc->exit_reason));
+			proc->node, call->data, code_for(call), node_proc_reason_ref(&proc->exit_reason));
 	node_reftab_clear(&proc->calls);
 }
 
@@ -141,17 +148,16 @@ void node_proc_die(node_proc_t *proc)
 	node_t *node = proc->node;
 	uint64_t id = proc->id;
 	drop_slot(proc); /* of a process that a closing node ends while it is blocked */
-	if (proc->exit_reason == NULL)
-		proc->exit_reason = node_msg_text("normal");
-	node_report_end(proc);
+	if (proc->exit_reason != NULL)
+		node_report_end(proc);
 	if (proc->ops->fini != NULL)
 		proc->ops->fini(proc);
 	if (!NODE_PLANTED(NODE_PLANTED_LATE_NAME))
 		node_names_drop(node, proc, id);
 	node_proctab_hide(proc);
 	if (!NODE_PLANTED(NODE_PLANTED_LATE_NAME))
-		node_names_drop(node, proc, id); /* one that another process gave it in between */
-	node->hooks.drop_timers(proc);           /* hidden first: from now on none is added */
+		node_names_drop(node, proc, id);       /* one that another process gave it in between */
+	bool timeless = node->hooks.drop_timers(proc); /* hidden first: from now on none is added */
 	if (__atomic_load_n(&proc->owns, __ATOMIC_SEQ_CST) != 0)
 		node->hooks.drop_owned(proc, id);
 	proc->turns = id; /* who the signals below are from */
@@ -170,5 +176,8 @@ void node_proc_die(node_proc_t *proc)
 	proc->turns = (id + ((uint64_t) 1 << 32)) & (UINT64_MAX >> 1);
 	if (proc->turns >> 32 == 0)
 		proc->turns = ((uint64_t) 1 << 32) | (uint32_t) id;
-	node_proctab_give_slot(proc);
+	if (timeless)
+		node_proctab_give_slot(proc);
+	else
+		node->hooks.outlive(proc);
 }

@@ -108,7 +108,7 @@ struct node_proc {
 	node_reftab_t *held;      /* message pointers that the module holds -> aux: count */
 	node_sig_t *current;      /* the call, cast or message that is being handled */
 	node_call_slot_t *slot;   /* the call we wait for */
-	void *timers;             /* of sched: pending timers for it, under the timers' lock */
+	uint64_t timers;          /* atomic; of sched: where its timers are (timer.c); 0: it never had one */
 	dream_msg_t *exit_reason;
 	struct node_gen *gen; /* code it runs; a reference that ops->fini releases */
 	void *app;            /* struct node_app: membership, inherited at spawn (APP-6) */
@@ -146,16 +146,25 @@ void node_proctab_close(node_t *node);
 
 /** The live process with this id, or NULL. The pointer stays readable for ever; what it says may change. [any] */
 node_proc_t *node_proctab_find(node_t *node, uint64_t id);
+/** The slot that @id says, whoever is in it; @id was a process of this node. [any] */
+node_proc_t *node_proctab_slot(node_t *node, uint64_t id);
+/** Gives the slot of a process back that has ended. [sched] */
+void node_proctab_give_slot(node_proc_t *proc);
 /** What a module's process may take if nobody says otherwise; for who starts it. [boot] */
 void node_proctab_set_defaults(node_t *node, const node_limits_t *limits);
 /** [any] */
 const node_limits_t *node_proctab_defaults(const node_t *node);
 
-/** How many there are. [any] */
+/** How many there are: counts them. [any] */
 uint32_t node_proctab_count(node_t *node);
 /** Iterates over live processes by slot: start with *pos 0; NULL at the end. A process may end meanwhile. [any] */
 node_proc_t *node_proctab_next(node_t *node, uint32_t *pos);
 
+/** Gives back the free slots that a scheduler keeps, if few are left in the table. [sched] of it */
+void node_proctab_settle(node_t *node, node_keep_t *keep);
+
+/** The item null; lives as long as the node. [any] */
+const dream_msg_t *node_proctab_null_borrow(const node_t *node);
 /** The item null, one reference for the caller: the arguments of a process that got none, of which there may be a million. [any] */
 dream_msg_t *node_proctab_null_ref(const node_t *node);
 

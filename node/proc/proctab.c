@@ -16,8 +16,10 @@
 #include "proc/report.h"
 #include "proc/table.h"
 
+#define BATCH 64u        /* free slots that are moved at once; a scheduler keeps less than twice as many */
+#define KEEP_FROM 16384u /* slots that must be left for that: some lie idle then */
 #define REF_BLOCK 4096u
-#define REF_MASK (UINT64_MAX >> 1) /* the topmost bit is an alias's */
+#define REF_MASK (UINT64_MAX >> 2) /* other bits of its two are an alias's or a timer's (sched/timer.c) */
 #define CHUNK_BITS 12u
 #define CHUNK_SLOTS (1u << CHUNK_BITS)
 #define CHUNK_BYTES (CHUNK_SLOTS * sizeof(node_proc_t))
@@ -27,10 +29,12 @@ struct node_proctab {
 	uint32_t max_procs;
 	uint32_t n_room;  /* slots in chunks that exist */
 	uint32_t n_slots; /* atomic: those that were ever taken, from the first on */
-	uint32_t n_alive; /* atomic */
-	node_proc_t *free_list;
-	uint64_t reports;  /* atomic: second << 32 | reports in it */
-	uint64_t next_ref; /* atomic: blocks of references not yet given out */
+	uint32_t
+		n_taken; /* atomic: slots that are not in the free list: of processes, and kept by schedulers */
+	node_proc_t *free_list; /* single ones; the first to be taken by those who keep none */
+	node_proc_t *batches;   /* lists of BATCH free slots; the first of each has the next list in `self` */
+	uint64_t reports;       /* atomic: second << 32 | reports in it */
+	uint64_t next_ref;      /* atomic: blocks of references not yet given out */
 	dream_msg_t *null;
 	node_limits_t defaults;
 	bool closing;
@@ -122,28 +126,157 @@ static node_proc_t *fresh_slot(node_t *node)
 	return proc;
 }
 
-/* Called with the lock held. */
-static node_proc_t *pop_free(node_proctab_t *tab)
+static void count_taken(node_proctab_t *tab, int32_t n)
 {
+	__atomic_store_n(&tab->n_taken, tab->n_taken + (uint32_t) n, __ATOMIC_RELAXED);
+}
+
+/* Called with the lock held. NULL: there is none. */
+static node_proc_t *pop_batch(node_proctab_t *tab)
+{
+	node_proc_t *batch = tab->batches;
+	if (batch == NULL)
+		return NULL;
+	tab->batches = batch->self;
+	batch->self = NULL;
+	return batch;
+}
+
+/* Called with the lock held. */
+static void push_batch(node_proctab_t *tab, node_proc_t *batch)
+{
+	batch->self = tab->batches;
+	tab->batches = batch;
+	count_taken(tab, -(int32_t) BATCH);
+}
+
+/* Called with the lock held. NULL: the table is full or out of memory. */
+static node_proc_t *take_one(node_t *node)
+{
+	node_proctab_t *tab = node->procs;
+	if (tab->n_taken >= tab->max_procs)
+		return NULL;
+	if (tab->free_list == NULL)
+		tab->free_list = pop_batch(tab);
 	node_proc_t *proc = tab->free_list;
 	if (proc != NULL)
 		tab->free_list = proc->next;
+	else
+		proc = fresh_slot(node);
+	if (proc != NULL)
+		count_taken(tab, 1);
 	return proc;
+}
+
+/* ---- what schedulers keep for themselves: processes come and go without the lock ---- */
+
+static node_keep_t *keep_of(const node_t *node)
+{
+	const node_ctx_t *ctx = node_ctx_borrow();
+	return ctx->node == node ? ctx->keep : NULL;
+}
+
+static bool is_nearly_full(const node_proctab_t *tab)
+{
+	return __atomic_load_n(&tab->n_taken, __ATOMIC_RELAXED) + KEEP_FROM >= tab->max_procs;
+}
+
+/* With the lock held. A list of free slots is not gone through here: they are in no cache. */
+static void keep_some(node_t *node, node_keep_t *keep)
+{
+	node_proctab_t *tab = node->procs;
+	keep->slots = pop_batch(tab);
+	if (keep->slots != NULL) {
+		keep->n_slots = BATCH;
+		count_taken(tab, BATCH);
+	}
+	while (keep->n_slots < BATCH) {
+		node_proc_t *proc = take_one(node);
+		if (proc == NULL)
+			return;
+		proc->next = keep->slots;
+		keep->slots = proc;
+		keep->n_slots++;
+	}
+}
+
+static node_proc_t *pop_kept(node_keep_t *keep)
+{
+	node_proc_t *proc = keep->slots;
+	if (proc == NULL && keep->batch != NULL) {
+		proc = keep->batch;
+		keep->batch = NULL;
+		keep->n_slots = BATCH;
+	}
+	if (proc != NULL) {
+		keep->slots = proc->next;
+		keep->n_slots--;
+	}
+	return proc;
+}
+
+static node_proc_t *take_locked(node_t *node, node_keep_t *keep)
+{
+	node_proctab_t *tab = node->procs;
+	node_proc_t *proc;
+	pthread_mutex_lock(&tab->lock);
+	if (keep != NULL && !is_nearly_full(tab)) {
+		keep_some(node, keep);
+		proc = pop_kept(keep);
+	} else
+		proc = take_one(node);
+	pthread_mutex_unlock(&tab->lock);
+	return proc;
+}
+
+/* With the lock held. */
+static void put_back(node_proctab_t *tab, node_proc_t *proc)
+{
+	proc->next = tab->free_list;
+	tab->free_list = proc;
+	count_taken(tab, -1);
+}
+
+static void give_locked(node_proctab_t *tab, node_proc_t *proc)
+{
+	pthread_mutex_lock(&tab->lock);
+	put_back(tab, proc);
+	pthread_mutex_unlock(&tab->lock);
+}
+
+/* What it was given lately stays: it is in the cache. */
+static void give_batch(node_proctab_t *tab, node_keep_t *keep)
+{
+	if (keep->batch != NULL) {
+		pthread_mutex_lock(&tab->lock);
+		push_batch(tab, keep->batch);
+		pthread_mutex_unlock(&tab->lock);
+	}
+	keep->batch = keep->slots;
+	keep->slots = NULL;
+	keep->n_slots = 0;
+}
+
+void node_proctab_settle(node_t *node, node_keep_t *keep)
+{
+	node_proctab_t *tab = node->procs;
+	node_proc_t *proc;
+	if ((keep->slots == NULL && keep->batch == NULL) || !is_nearly_full(tab))
+		return;
+	pthread_mutex_lock(&tab->lock);
+	while ((proc = pop_kept(keep)) != NULL)
+		put_back(tab, proc);
+	pthread_mutex_unlock(&tab->lock);
 }
 
 node_proc_t *node_proctab_take_slot(node_t *node, uint64_t *ret_id)
 {
-	node_proctab_t *tab = node->procs;
-	node_proc_t *proc = NULL;
-	bool room = __atomic_add_fetch(&tab->n_alive, 1, __ATOMIC_RELAXED) <= tab->max_procs;
-	pthread_mutex_lock(&tab->lock);
-	if (room && (proc = pop_free(tab)) == NULL)
-		proc = fresh_slot(node);
-	pthread_mutex_unlock(&tab->lock);
-	if (proc == NULL) {
-		__atomic_fetch_sub(&tab->n_alive, 1, __ATOMIC_RELAXED);
+	node_keep_t *keep = keep_of(node);
+	node_proc_t *proc = keep != NULL ? pop_kept(keep) : NULL;
+	if (proc == NULL)
+		proc = take_locked(node, keep);
+	if (proc == NULL)
 		return NULL;
-	}
 	*ret_id = proc->turns;
 	__atomic_store_n(&proc->turns, 0, __ATOMIC_RELAXED);
 	proc->next = NULL;
@@ -190,12 +323,18 @@ void node_proctab_give_slot(node_proc_t *proc)
 	node_proctab_t *tab = proc->node->procs;
 	uint64_t next_id = proc->turns;
 	reset(proc);
-	__atomic_fetch_sub(&tab->n_alive, 1, __ATOMIC_RELAXED);
-	pthread_mutex_lock(&tab->lock);
 	__atomic_store_n(&proc->turns, next_id, __ATOMIC_RELAXED);
-	proc->next = tab->free_list;
-	tab->free_list = proc;
-	pthread_mutex_unlock(&tab->lock);
+	node_keep_t *keep = keep_of(proc->node);
+	if (keep == NULL) {
+		give_locked(tab, proc);
+		return;
+	}
+	proc->next = keep->slots;
+	keep->slots = proc;
+	keep->n_slots++;
+	if (keep->n_slots == BATCH)
+		give_batch(tab, keep);
+	node_proctab_settle(proc->node, keep);
 }
 
 node_proc_t *node_proctab_find(node_t *node, uint64_t id)
@@ -233,9 +372,9 @@ bool node_proctab_take_report(node_t *node, int64_t now_ns)
 	return true;
 }
 
-uint32_t node_proctab_count(node_t *node)
+node_proc_t *node_proctab_slot(node_t *node, uint64_t id)
 {
-	return __atomic_load_n(&node->procs->n_alive, __ATOMIC_RELAXED);
+	return slot_at(node->procs, (uint32_t) id);
 }
 
 node_proc_t *node_proctab_next(node_t *node, uint32_t *pos)
@@ -258,6 +397,20 @@ void node_proctab_set_defaults(node_t *node, const node_limits_t *limits)
 const node_limits_t *node_proctab_defaults(const node_t *node)
 {
 	return &node->procs->defaults;
+}
+
+uint32_t node_proctab_count(node_t *node)
+{
+	uint32_t pos = 0;
+	uint32_t count = 0;
+	while (node_proctab_next(node, &pos) != NULL)
+		count++;
+	return count;
+}
+
+const dream_msg_t *node_proctab_null_borrow(const node_t *node)
+{
+	return node->procs->null;
 }
 
 dream_msg_t *node_proctab_null_ref(const node_t *node)

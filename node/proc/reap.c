@@ -35,7 +35,7 @@ static bool reap_inbox(node_t *node, node_leftover_t *left, uint32_t *budget)
 		node_sig_t *sig = left->inbox;
 		left->inbox = sig->next;
 		if (sig->kind == NODE_SIG_CALL || sig->kind == NODE_SIG_SYS)
-			node_proc_answer_take(node, sig, DREAM_EDOWN, node_msg_ref(left->reason));
+			node_proc_answer_take(node, sig, DREAM_EDOWN, node_proc_reason_ref(&left->reason));
 		else
 			node_sig_free(sig);
 	}

@@ -19,9 +19,6 @@ void node_proctab_publish(node_proc_t *proc, uint64_t id);
 /** From now on nobody finds it. [sched] */
 void node_proctab_hide(node_proc_t *proc);
 
-/** Gives the slot back; its queue is closed. [sched] */
-void node_proctab_give_slot(node_proc_t *proc);
-
 /** Frees proc->extra; what others have to hear of has been said. [sched] */
 void node_proc_extra_drop(node_proc_t *proc);
 
@@ -30,6 +27,9 @@ node_proc_t *node_proctab_at(node_t *node, uint32_t slot, uint64_t *ret_id);
 
 /** True if a process that ends badly now may be reported with all details: of each second's some (report.h). [any] */
 bool node_proctab_take_report(node_t *node, int64_t now_ns);
+
+/** A reference of why a process ended; NULL is "normal", which is made when somebody is to hear it: most end unheard. [sched] */
+dream_msg_t *node_proc_reason_ref(dream_msg_t **reason);
 
 /** Adds to the outer queue and wakes the process. False: the queue is closed, @sig is still the caller's. [any] */
 bool node_proctab_push(node_proc_t *proc, node_sig_t *sig);

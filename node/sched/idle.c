@@ -11,7 +11,7 @@
  *    node_idle_sleep() (it found nothing), force_wake() (it found nobody to wake). So the count must never be
  *    above the number of those who will still look: a scheduler is counted by the one who takes its bit out of
  *    `sleepers`, which is exactly one: its waker, before, or the sleeper itself.
- * 3. Work in a scheduler's own queue or hand-off slot, or a caller that waits for the turn that runs (direct.c). Its
+ * 3. Work in a scheduler's own queue, its spill or hand-off slot, or a caller that waits for the turn that runs (direct.c). Its
  *    scheduler is awake and comes to it. Others are invited to help if that takes long (steal.c); if it takes so long that
  *    a turn does not end, the watchdog helps, which is awake as long as any scheduler is (watch.c).
  *

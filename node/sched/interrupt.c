@@ -24,6 +24,7 @@ static void hand_over(node_sched_thread_t *t, node_sched_local_t *s, node_sched_
 	t->order->heir = NULL;
 	__atomic_store_n(&t->local, NULL, __ATOMIC_RELAXED);
 	t->ctx->sched = NULL;
+	t->ctx->keep = NULL;
 	__atomic_store_n(&s->thread, heir, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->stats.taken_away, s->stats.taken_away + 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&heir->local, s, __ATOMIC_RELEASE);
@@ -87,7 +88,9 @@ static void obey(node_sched_thread_t *t, const siginfo_t *info, ucontext_t *cont
 void node_sched_let_go(const node_ctx_t *ctx)
 {
 	node_sched_thread_t *t = ctx->thread;
-	if (t == NULL || t->order == NULL || !begin(t->order, NODE_INTERRUPT_DEFERRED))
+	if (t == NULL || t->order == NULL ||
+		__atomic_load_n(&t->order->state, __ATOMIC_RELAXED) != NODE_INTERRUPT_DEFERRED ||
+		!begin(t->order, NODE_INTERRUPT_DEFERRED))
 		return;
 	bool alone = is_about(t, t->order) && give_scheduler(t);
 	end(t->order, NODE_INTERRUPT_REFUSED);

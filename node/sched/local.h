@@ -20,6 +20,24 @@ typedef struct node_interrupt node_interrupt_t;
 typedef struct node_fault_room node_fault_room_t;
 typedef struct node_fault_facts node_fault_facts_t;
 
+struct node_timer;
+
+/* A scheduler's slab of timers (timer.c); under the lock of its wheel. */
+typedef struct node_timer_shard {
+	struct node_timer *free;
+	uint32_t fresh; /* slots up to fresh_end were never used */
+	uint32_t fresh_end;
+	uint32_t count; /* relaxed atomic: that wait */
+} node_timer_shard_t;
+
+/* Ready processes for which the queue had no room, oldest first, linked by their next (queue.c). */
+typedef struct node_spill {
+	uint32_t lock;  /* a spin lock: held for a few instructions, or while the queue is filled */
+	uint32_t count; /* relaxed atomic, written under the lock */
+	node_proc_t *first;
+	node_proc_t *last;
+} node_spill_t;
+
 /* What a thread needs to run processes: it can change hands between two turns, or in the middle of one (watch.c). */
 typedef struct NODE_MEM_ALIGNED node_sched_local {
 	node_runq_t runqs[NODE_PROC_LEVELS]; /* by priority */
@@ -45,6 +63,9 @@ typedef struct NODE_MEM_ALIGNED node_sched_local {
 	int64_t woken_ns;   /* relaxed atomic; 0: asleep */
 	uint32_t wake_word; /* futex: changes when somebody wakes us */
 	bool searching;     /* counted in n_searching */
+	node_spill_t spill;
+	node_keep_t keep;
+	node_timer_shard_t timers;
 	node_wheel_t wheel;
 	node_sched_stats_t stats; /* relaxed atomics */
 } node_sched_local_t;
@@ -125,10 +146,11 @@ struct node_sched {
 	uint32_t has_levels;  /* atomic: some process has had another priority than normal */
 	uint64_t sleepers;    /* atomic bitmap of sleeping schedulers (at most 64) */
 	uint32_t n_searching; /* atomic */
-	pthread_mutex_t lock; /* the queue below */
+	pthread_mutex_t lock; /* the queue below, and `ended` */
 	node_proc_t *global;  /* woken by other threads, or overflown */
 	node_proc_t *global_last;
-	uint32_t n_global; /* atomic */
+	uint32_t n_global;  /* atomic */
+	node_proc_t *ended; /* atomic: whose timers are still to be dropped; under the lock */
 	struct node_timers *timers;
 	node_fault_facts_t *faults;
 	node_sched_local_t *locals;
@@ -161,6 +183,8 @@ void node_queue_push_global(node_sched_t *all, node_proc_t *proc);
 void node_queue_hand_off(node_sched_local_t *s, node_proc_t *proc);
 /** Empties the hand-off slot; NULL: it is empty. [any] */
 node_proc_t *node_queue_take_handoff(node_sched_local_t *s);
+/** Moves what did not fit into the queue of @s to the common one, for others to take. [any] */
+void node_queue_share_spill(node_sched_local_t *s);
 /** Who has the next turn here; NULL: nobody. [sched] */
 node_proc_t *node_queue_next(node_sched_local_t *s);
 /** True if somebody of at least that level is ready here. [sched] */
@@ -247,9 +271,13 @@ void node_watch_scheduler_woke(node_sched_t *all);
 
 int node_timers_open(node_sched_t *all);
 void node_timers_close(node_sched_t *all);
-/** Ends the timers whose destination @proc is; it is hidden already. [sched] */
-void node_timers_drop(node_proc_t *proc);
-/** Frees some timers of processes that have ended. True: there may be more. [any] */
+/** The take() of wheels. */
+void node_timers_take(node_wheel_t *wheel, node_wheel_link_t *link, node_wheel_due_t *ret_due);
+/** Ends timers whose destination @proc is, which is hidden already; false: there are more. [sched] */
+bool node_timers_drop(node_proc_t *proc);
+/** Drops the rest bit by bit, and gives the slot of @proc back then. [sched] */
+void node_timers_outlive(node_proc_t *proc);
+/** A bit of that; false: there was nothing to do. [sched] */
 bool node_timers_trim(node_sched_t *all);
 
 DREAM_END_DECLS

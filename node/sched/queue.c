@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Who runs next. Each scheduler has a queue per priority, a slot for the process just messaged, which counts as the front of
- * its level, and a share in a queue that all have in common.
+ * its level, and a share in a queue that all have in common. What does not fit into its queue of normal priority waits behind
+ * it in a list of the scheduler's own, the spill, whose lock hardly anybody else asks for: thieves find enough in the queue,
+ * which is filled from the spill whenever it is empty, and the watchdog takes the spill to the common queue if a turn is long.
  *
  * A higher level goes before a lower one, but not for ever: who has been passed over PASSED_OVER times has a turn. As long as
  * no process of the node has had another priority than normal none of that is looked at. */
 #include <pthread.h>
+#include <sched.h>
 
 #include "sched/local.h"
 
@@ -14,18 +17,24 @@
 
 /* ---- the common queue ---- */
 
-void node_queue_push_global(node_sched_t *all, node_proc_t *proc)
+/* @first to @last are @count linked by their next. */
+static void push_chain(node_sched_t *all, node_proc_t *first, node_proc_t *last, uint32_t count)
 {
+	last->next = NULL;
 	pthread_mutex_lock(&all->lock);
-	proc->next = NULL;
 	if (all->global_last != NULL)
-		all->global_last->next = proc;
+		all->global_last->next = first;
 	else
-		all->global = proc;
-	all->global_last = proc;
-	__atomic_fetch_add(&all->n_global, 1, __ATOMIC_SEQ_CST);
+		all->global = first;
+	all->global_last = last;
+	__atomic_fetch_add(&all->n_global, count, __ATOMIC_SEQ_CST);
 	pthread_mutex_unlock(&all->lock);
 	node_idle_wake_one(all);
+}
+
+void node_queue_push_global(node_sched_t *all, node_proc_t *proc)
+{
+	push_chain(all, proc, proc, 1);
 }
 
 static node_proc_t *pop_global(node_sched_t *all)
@@ -51,9 +60,85 @@ static uint32_t level_of(const node_proc_t *proc)
 	return NODE_PROC_LEVEL(__atomic_load_n(&proc->flags, __ATOMIC_RELAXED));
 }
 
+static void lock_spill(node_spill_t *spill)
+{
+	for (int spins = 0; __atomic_exchange_n(&spill->lock, 1, __ATOMIC_ACQUIRE) != 0; spins++)
+		if (spins > 100)
+			sched_yield();
+}
+
+static void unlock_spill(node_spill_t *spill)
+{
+	__atomic_store_n(&spill->lock, 0, __ATOMIC_RELEASE);
+}
+
+static uint32_t n_spilt(const node_sched_local_t *s)
+{
+	return __atomic_load_n(&s->spill.count, __ATOMIC_RELAXED);
+}
+
+static void set_spilt(node_spill_t *spill, uint32_t count)
+{
+	__atomic_store_n(&spill->count, count, __ATOMIC_RELAXED);
+}
+
+static void spill_over(node_spill_t *spill, node_proc_t *proc)
+{
+	lock_spill(spill);
+	proc->next = NULL;
+	if (spill->count > 0)
+		spill->last->next = proc;
+	else
+		spill->first = proc;
+	spill->last = proc;
+	set_spilt(spill, spill->count + 1);
+	unlock_spill(spill);
+}
+
+/* False: nothing was spilt. */
+static bool fill_up(node_sched_local_t *s)
+{
+	node_spill_t *spill = &s->spill;
+	uint32_t moved = 0;
+	if (n_spilt(s) == 0)
+		return false;
+	lock_spill(spill);
+	for (; moved < spill->count; moved++) {
+		node_proc_t *next = spill->first->next; /* read first: a thief may have it at once */
+		if (!node_runq_push(&s->runqs[NODE_PROC_LEVEL_NORMAL], spill->first))
+			break;
+		spill->first = next;
+	}
+	set_spilt(spill, spill->count - moved);
+	unlock_spill(spill);
+	return moved > 0;
+}
+
+void node_queue_share_spill(node_sched_local_t *s)
+{
+	node_spill_t *spill = &s->spill;
+	if (n_spilt(s) == 0)
+		return;
+	lock_spill(spill);
+	node_proc_t *first = spill->first;
+	node_proc_t *last = spill->last;
+	uint32_t count = spill->count;
+	set_spilt(spill, 0);
+	unlock_spill(spill);
+	if (count > 0)
+		push_chain(s->all, first, last, count);
+}
+
+/* False: the queue of its level, which is not the normal one, is full. */
 static bool put(node_sched_local_t *s, node_proc_t *proc)
 {
-	return node_runq_push(&s->runqs[level_of(proc)], proc);
+	uint32_t level = level_of(proc);
+	bool behind = level == NODE_PROC_LEVEL_NORMAL && n_spilt(s) > 0; /* others wait since earlier */
+	if (!behind && node_runq_push(&s->runqs[level], proc))
+		return true;
+	if (level == NODE_PROC_LEVEL_NORMAL)
+		spill_over(&s->spill, proc);
+	return level == NODE_PROC_LEVEL_NORMAL;
 }
 
 void node_queue_push(node_sched_local_t *s, node_proc_t *proc)
@@ -97,7 +182,8 @@ node_proc_t *node_queue_take_handoff(node_sched_local_t *s)
 static bool is_waiting_at(const node_sched_local_t *s, uint32_t level)
 {
 	return !node_runq_is_empty(&s->runqs[level]) ||
-	       (level == NODE_PROC_LEVEL_NORMAL && __atomic_load_n(&s->handoff, __ATOMIC_RELAXED) != NULL);
+	       (level == NODE_PROC_LEVEL_NORMAL &&
+		       (__atomic_load_n(&s->handoff, __ATOMIC_RELAXED) != NULL || n_spilt(s) > 0));
 }
 
 bool node_queue_is_waiting(const node_sched_local_t *s, uint32_t level)
@@ -148,7 +234,9 @@ static node_proc_t *next_normal(node_sched_local_t *s)
 	}
 	if (proc == NULL) {
 		s->handoffs = 0;
-		proc = node_runq_pop(&s->runqs[NODE_PROC_LEVEL_NORMAL]);
+		do
+			proc = node_runq_pop(&s->runqs[NODE_PROC_LEVEL_NORMAL]);
+		while (proc == NULL && fill_up(s));
 	}
 	return proc != NULL ? proc : node_queue_take_handoff(s);
 }

@@ -24,6 +24,7 @@
 #define MOST_WARM 32u       /* times what is kept warm */
 #define CLOCK_EVERY 8u      /* turns between two looks at the clock */
 #define TIMERS_AT_ONCE 256u /* that fire before processes have a turn */
+#define SETTLE_EVERY 1024u
 
 static void wake_proc(node_t *node, node_proc_t *proc)
 {
@@ -82,12 +83,20 @@ static node_proc_t *find_work(node_sched_local_t *s)
 	return proc != NULL ? proc : node_steal_take(s);
 }
 
+/* What is kept must not be missed elsewhere: a count of references shows who still has some, and the last slots are for all. */
+static void settle_keep(node_sched_local_t *s)
+{
+	node_keep_give_refs(&s->keep);
+	node_proctab_settle(s->all->node, &s->keep);
+}
+
 static void go_to_sleep(node_sched_local_t *s)
 {
 	int64_t before_ns = node_clock_now(s->all->node);
 	if (s->searching)
 		__atomic_fetch_sub(&s->all->n_searching, 1, __ATOMIC_SEQ_CST);
 	s->searching = false;
+	settle_keep(s);
 	__atomic_store_n(
 		&s->stats.busy_ns, s->stats.busy_ns + (uint64_t) (before_ns - s->woken_ns), __ATOMIC_RELAXED);
 	__atomic_store_n(&s->woken_ns, 0, __ATOMIC_RELAXED);
@@ -102,10 +111,13 @@ static void serve(node_sched_thread_t *t)
 {
 	node_sched_local_t *s;
 	set_ctx(t);
+	t->ctx->keep = &t->local->keep; /* hand_over() takes it away with the scheduler */
 	while ((s = __atomic_load_n(&t->local, __ATOMIC_RELAXED)) != NULL &&
 		!__atomic_load_n(&t->all->stopping, __ATOMIC_RELAXED)) {
 		if (s->yielded || s->tick % CLOCK_EVERY == 0)
 			(void) fire_timers(s);
+		if (s->tick % SETTLE_EVERY == 0)
+			settle_keep(s);
 		node_proc_t *proc = find_work(s);
 		if (proc == NULL) {
 			if (!node_timers_trim(s->all))
@@ -246,6 +258,7 @@ static void init_local(node_sched_t *all, uint32_t index)
 	s->begun_ns = node_clock_now(all->node);
 	s->woken_ns = s->begun_ns;
 	node_wheel_init(&s->wheel, s->begun_ns);
+	s->wheel.take = node_timers_take;
 }
 
 static void close_stacks(node_sched_t *all)
@@ -313,6 +326,7 @@ int node_sched_open(node_t *node, const node_sched_options_t *options)
 	node->hooks.hibernate = node_run_hibernate;
 	node->hooks.set_priority = node_sched_set_priority;
 	node->hooks.drop_timers = node_timers_drop;
+	node->hooks.outlive = node_timers_outlive;
 	return DREAM_OK;
 }
 
@@ -364,6 +378,8 @@ bool node_sched_stop(node_t *node)
 	for (uint32_t i = 0; i < all->threads->len; i++)
 		node_watch_join(all->threads->pdata[i]);
 	g_ptr_array_set_size(all->threads, 0);
+	for (uint32_t i = 0; i < all->n_locals && all->left_behind == 0; i++)
+		node_keep_give_refs(&all->locals[i].keep);
 	all->started = false;
 	return all->left_behind == 0;
 }
@@ -409,4 +425,5 @@ void node_sched_stats(const node_t *node, uint32_t index, node_sched_stats_t *re
 	ret_stats->migrations = __atomic_load_n(&s->stats.migrations, __ATOMIC_RELAXED);
 	for (uint32_t level = 0; level < NODE_PROC_LEVELS; level++)
 		ret_stats->ready += node_runq_count(&s->runqs[level]);
+	ret_stats->ready += __atomic_load_n(&s->spill.count, __ATOMIC_RELAXED);
 }

@@ -121,9 +121,13 @@ void node_sched_stats(const node_t *node, uint32_t index, node_sched_stats_t *re
  *  Errors    DREAM_EINVAL delay outside 0 to NODE_TIMER_MAX_MS, DREAM_ENOMEM. [any] */
 int node_timer_start_take(
 	node_t *node, node_sig_t *sig, const char *name, int64_t delay_ms, uint64_t *ret_ref);
-/** The same with a reference the caller made. @absolute: @time_ms is of the node's clock, and may have passed. [any] */
+/** The same. @absolute: @time_ms is of the node's clock, and may have passed. @ref: in, one of node_timer_new_ref(), which is
+ *  used up on every path, or 0; out, the timer's. [any] */
 int node_timer_start_ref_take(
-	node_t *node, node_sig_t *sig, const char *name, int64_t time_ms, bool absolute, uint64_t ref);
+	node_t *node, node_sig_t *sig, const char *name, int64_t time_ms, bool absolute, uint64_t *ref);
+/** A reference for a timer that is about to be started with that, for what has to be in its message; to be given up with
+ *  node_timer_cancel() otherwise. @to: its destination; all 0 if that is a name. 0: out of memory. [any] */
+uint64_t node_timer_new_ref(node_t *node, dream_pid_t to);
 /** The milliseconds that are left, or DREAM_ENOENT. [any] */
 int64_t node_timer_read(node_t *node, uint64_t ref);
 /** Returns the milliseconds that were left, or DREAM_ENOENT (TMR-2). [any] */

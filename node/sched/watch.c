@@ -3,7 +3,7 @@
  * not ended between two looks is long. Then
  *
  *   1. what waits for its end, though others could serve it, is taken away: the process in the hand-off slot, the caller of
- *      a direct call, timers that are due;
+ *      a direct call, what did not fit into its queue, timers that are due;
  *   2. if it has used the processor for STUCK_NS and others still wait, its scheduler goes to a fresh thread, so that a
  *      callback does not hold up a queue. The thread goes on with that process alone, when the processor is idle, and ends with the turn;
  *   3. if it has used the processor for slow_callback_ms it is reported, once, with its stack;
@@ -37,6 +37,7 @@ static void rescue(node_sched_local_t *s)
 	node_proc_t *proc = node_queue_take_handoff(s);
 	if (proc != NULL)
 		node_queue_push_global(all, proc);
+	node_queue_share_spill(s);
 	if (node_wheel_next_ns(&s->wheel) < now_ns)
 		(void) node_wheel_advance(&s->wheel, now_ns);
 	if (node_queue_is_waiting(s, NODE_PROC_LEVELS - 1))

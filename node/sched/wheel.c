@@ -6,14 +6,14 @@
 
 #include <sched.h>
 
-static void lock(node_wheel_t *wheel)
+void node_wheel_lock(node_wheel_t *wheel)
 {
 	for (int spins = 0; __atomic_exchange_n(&wheel->lock, 1, __ATOMIC_ACQUIRE) != 0; spins++)
 		if (spins > 100)
 			sched_yield();
 }
 
-static void unlock(node_wheel_t *wheel)
+void node_wheel_unlock(node_wheel_t *wheel)
 {
 	__atomic_store_n(&wheel->lock, 0, __ATOMIC_RELEASE);
 }
@@ -21,12 +21,13 @@ static void unlock(node_wheel_t *wheel)
 void node_wheel_init(node_wheel_t *wheel, int64_t now_ns)
 {
 	wheel->lock = 0;
+	wheel->take = NULL;
 	wheel->now_tick = (uint64_t) (now_ns / NODE_MS);
 	wheel->next_tick = UINT64_MAX;
 	for (int level = 0; level < NODE_WHEEL_LEVELS; level++) {
 		wheel->occupied[level] = 0;
 		for (int i = 0; i < 64; i++) {
-			node_wheel_entry_t *head = &wheel->slots[level][i];
+			node_wheel_link_t *head = &wheel->slots[level][i];
 			head->next = head->prev = head;
 		}
 	}
@@ -39,11 +40,11 @@ static int level_of(uint64_t now_tick, uint64_t tick)
 	return level < NODE_WHEEL_LEVELS ? level : NODE_WHEEL_LEVELS - 1;
 }
 
-static void insert(node_wheel_t *wheel, node_wheel_entry_t *entry)
+static void insert(node_wheel_t *wheel, node_wheel_link_t *entry)
 {
 	int level = level_of(wheel->now_tick, entry->tick);
 	unsigned slot = (unsigned) (entry->tick >> (6 * level)) & 63;
-	node_wheel_entry_t *head = &wheel->slots[level][slot];
+	node_wheel_link_t *head = &wheel->slots[level][slot];
 	entry->prev = head->prev;
 	entry->next = head;
 	head->prev->next = entry;
@@ -51,7 +52,7 @@ static void insert(node_wheel_t *wheel, node_wheel_entry_t *entry)
 	wheel->occupied[level] |= UINT64_C(1) << slot;
 }
 
-static void detach(node_wheel_entry_t *entry)
+static void detach(node_wheel_link_t *entry)
 {
 	entry->prev->next = entry->next;
 	entry->next->prev = entry->prev;
@@ -85,16 +86,42 @@ static void note_next(node_wheel_t *wheel)
 	__atomic_store_n(&wheel->next_tick, next_slot(wheel, &level, &slot), __ATOMIC_RELAXED);
 }
 
+bool node_wheel_insert(node_wheel_t *wheel, node_wheel_link_t *link, int64_t deadline_ns)
+{
+	uint64_t tick = (uint64_t) (deadline_ns + NODE_MS - 1) / NODE_MS;
+	if (tick <= wheel->now_tick) {
+		tick = wheel->now_tick + 1;
+		deadline_ns = (int64_t) wheel->now_tick * NODE_MS;
+	}
+	link->tick = tick;
+	link->early = ((uint64_t) ((int64_t) tick * NODE_MS - deadline_ns) + NODE_WHEEL_EARLY_NS - 1) /
+		      NODE_WHEEL_EARLY_NS;
+	insert(wheel, link);
+	if (tick >= wheel->next_tick)
+		return false;
+	__atomic_store_n(&wheel->next_tick, tick, __ATOMIC_RELAXED);
+	return true;
+}
+
+void node_wheel_remove(node_wheel_t *wheel, node_wheel_link_t *link)
+{
+	node_wheel_link_t *head = link->next;
+	bool last = head == link->prev; /* only one entry: its neighbours on both sides are the head */
+	detach(link);
+	if (!last)
+		return;
+	int level = level_of(wheel->now_tick, link->tick);
+	unsigned slot = (unsigned) (link->tick >> (6 * level)) & 63;
+	wheel->occupied[level] &= ~(UINT64_C(1) << slot);
+}
+
 void node_wheel_add(node_wheel_t *wheel, node_wheel_entry_t *entry, int64_t deadline_ns)
 {
-	uint64_t tick = (uint64_t) ((deadline_ns + NODE_MS - 1) / NODE_MS);
-	lock(wheel);
+	node_wheel_lock(wheel);
 	entry->wheel = wheel;
-	entry->tick = tick > wheel->now_tick ? tick : wheel->now_tick + 1;
-	insert(wheel, entry);
-	if (entry->tick < wheel->next_tick)
-		__atomic_store_n(&wheel->next_tick, entry->tick, __ATOMIC_RELAXED);
-	unlock(wheel);
+	entry->link.kind = NODE_WHEEL_CALL;
+	(void) node_wheel_insert(wheel, &entry->link, deadline_ns);
+	node_wheel_unlock(wheel);
 }
 
 bool node_wheel_cancel(node_wheel_entry_t *entry)
@@ -102,33 +129,35 @@ bool node_wheel_cancel(node_wheel_entry_t *entry)
 	node_wheel_t *wheel = entry->wheel;
 	if (wheel == NULL)
 		return false;
-	lock(wheel);
-	bool armed = entry->next != NULL;
-	if (armed) {
-		int level = level_of(wheel->now_tick, entry->tick);
-		unsigned slot = (unsigned) (entry->tick >> (6 * level)) & 63;
-		detach(entry);
-		if (wheel->slots[level][slot].next == &wheel->slots[level][slot])
-			wheel->occupied[level] &= ~(UINT64_C(1) << slot);
-	}
-	unlock(wheel);
+	node_wheel_lock(wheel);
+	bool armed = entry->link.next != NULL;
+	if (armed)
+		node_wheel_remove(wheel, &entry->link);
+	node_wheel_unlock(wheel);
 	return armed;
 }
 
 #define BATCH 32
 
-typedef struct {
-	void (*fire)(void *data);
-	void *data;
-} due_t;
+static void take_due(node_wheel_t *wheel, node_wheel_link_t *link, node_wheel_due_t *due)
+{
+	detach(link);
+	if (link->kind != NODE_WHEEL_CALL) {
+		wheel->take(wheel, link, due);
+		return;
+	}
+	const node_wheel_entry_t *entry = (const node_wheel_entry_t *) link;
+	due->fire = entry->fire;
+	due->data = entry->data;
+}
 
 /* A slot of a higher level moves down as a whole: were only a part moved, the rest would stand behind whatever
  * the lower levels hold. */
 static void move_down(node_wheel_t *wheel, int level, unsigned slot)
 {
-	node_wheel_entry_t *head = &wheel->slots[level][slot];
+	node_wheel_link_t *head = &wheel->slots[level][slot];
 	while (head->next != head) {
-		node_wheel_entry_t *entry = head->next;
+		node_wheel_link_t *entry = head->next;
 		detach(entry);
 		insert(wheel, entry);
 	}
@@ -136,7 +165,7 @@ static void move_down(node_wheel_t *wheel, int level, unsigned slot)
 }
 
 /* Takes up to BATCH entries that are due under the lock; they are copied, since their memory may go once we let go. */
-static uint32_t collect(node_wheel_t *wheel, uint64_t now_tick, due_t *due)
+static uint32_t collect(node_wheel_t *wheel, uint64_t now_tick, node_wheel_due_t *due)
 {
 	uint32_t n = 0;
 	int level = 0;
@@ -151,11 +180,10 @@ static uint32_t collect(node_wheel_t *wheel, uint64_t now_tick, due_t *due)
 			move_down(wheel, level, slot);
 			continue;
 		}
-		node_wheel_entry_t *head = &wheel->slots[level][slot];
+		node_wheel_link_t *head = &wheel->slots[level][slot];
 		while (head->next != head && n < BATCH) {
-			node_wheel_entry_t *entry = head->next;
-			detach(entry);
-			due[n++] = (due_t){entry->fire, entry->data};
+			take_due(wheel, head->next, &due[n]);
+			n++;
 		}
 		if (head->next == head)
 			wheel->occupied[level] &= ~(UINT64_C(1) << slot);
@@ -176,13 +204,13 @@ uint32_t node_wheel_advance_some(node_wheel_t *wheel, int64_t now_ns, uint32_t m
 	uint64_t now_tick = (uint64_t) (now_ns / NODE_MS);
 	uint32_t fired = 0;
 	uint32_t n = BATCH;
-	due_t due[BATCH];
+	node_wheel_due_t due[BATCH];
 	if (__atomic_load_n(&wheel->next_tick, __ATOMIC_RELAXED) > now_tick)
 		return 0;
 	while (n == BATCH && fired < most) {
-		lock(wheel);
+		node_wheel_lock(wheel);
 		n = collect(wheel, now_tick, due);
-		unlock(wheel);
+		node_wheel_unlock(wheel);
 		for (uint32_t i = 0; i < n; i++)
 			due[i].fire(due[i].data);
 		fired += n;

@@ -130,7 +130,7 @@ class PlainNode
 
       private:
 	int64_t now_ns = 1000 * NODE_MS;
-	node_clock_t clock = {virtual_now, virtual_now, no_random, &now_ns};
+	node_clock_t clock = {virtual_now, virtual_now, no_random, &now_ns, nullptr};
 };
 
 // The text of the next message; waits as a receive does.

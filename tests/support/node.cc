@@ -185,7 +185,7 @@ static void virtual_random(node_clock_t *clock, void *ret_bytes, size_t size_byt
 }
 
 VirtualClock::VirtualClock(uint64_t seed)
-    : clock{virtual_now, virtual_wall, virtual_random, this}, now_ns(1000 * NODE_MS), random(seed)
+    : clock{virtual_now, virtual_wall, virtual_random, this, nullptr}, now_ns(1000 * NODE_MS), random(seed)
 {
 }
 

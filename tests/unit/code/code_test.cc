@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "room.h"
+#include "base/ctx.h"
 #include <sys/stat.h>
 #include <thread>
 #include <vector>
@@ -231,6 +232,35 @@ TEST(CodeLoad, WorksFromSeveralThreadsAtOnce)
 		EXPECT_EQ(((node_gen_t *) all->pdata[i])->number, i + 1);
 		node_code_unref((node_gen_t *) all->pdata[i]);
 	}
+}
+
+TEST(CodeGenerations, ReferencesInStockAreCountedUntilTheyAreGivenBack) // else its code could never go
+{
+	Room room;
+	node_gen_t *one = room.load(fixture("good_1"));
+	node_gen_t *two = room.load(fixture("good_2"));
+	ASSERT_TRUE(one != nullptr && two != nullptr) << room.diag.text;
+	node_keep_t keep = {};
+	node_ctx_borrow()->keep = &keep;
+	for (int i = 0; i < 300; i++)
+		(void) node_code_ref(one);
+	EXPECT_GE(one->refs, 301u);
+	(void) node_code_ref(two); // the stock is of one generation only
+	EXPECT_EQ(one->refs, 301u);
+	for (int i = 0; i < 300; i++)
+		node_code_unref(one);
+	EXPECT_EQ(one->refs, 1u);
+	for (int i = 0; i < 300; i++)
+		(void) node_code_ref(two);
+	for (int i = 0; i < 301; i++)
+		node_code_unref(two); // more than a stock holds
+	EXPECT_GE(two->refs, 1u);
+	node_keep_give_refs(&keep);
+	node_ctx_borrow()->keep = nullptr;
+	EXPECT_EQ(one->refs, 1u);
+	EXPECT_EQ(two->refs, 1u);
+	node_code_unref(one);
+	node_code_unref(two);
 }
 
 // The hooks fixture calls log(level, text) of the host.

@@ -35,7 +35,7 @@ void fill_random(node_clock_t *, void *bytes, size_t size)
 	system->random(system, bytes, size);
 }
 
-node_clock_t jumpy = {now_ns, wall_ns, fill_random, nullptr};
+node_clock_t jumpy = {now_ns, wall_ns, fill_random, nullptr, nullptr};
 
 } // namespace
 

@@ -215,21 +215,58 @@ TEST(Mailbox, SelectiveReceiveLeavesTheRestInOrder) // RCV-1
 	EXPECT_EQ(got, (std::vector<std::string>{"2", "1", "3", "2", "(timeout)"}));
 }
 
+static int spawn_idle(node_t *node)
+{
+	static const node_proc_ops_t ops = {"nothing", [](node_proc_t *) { return NODE_RUN_EXIT; }, nullptr};
+	node_spawn_t how = {};
+	how.ops = &ops;
+	return node_proc_spawn(node, &how, nullptr);
+}
+
+static void open_small(node_t *small, SimNode &node, uint32_t max_procs)
+{
+	small->clock = node->clock;
+	ASSERT_EQ(node_proctab_open(small, max_procs), DREAM_OK);
+	small->hooks = node->hooks;
+	small->hooks.wake = [](node_t *, struct node_proc *) {};
+}
+
 TEST(Proctab, LimitIsExact) // it was rounded up to whole chunks
 {
 	SimNode node;
 	node_t small = {};
-	small.clock = node->clock;
-	ASSERT_EQ(node_proctab_open(&small, 3), DREAM_OK);
-	small.hooks = node->hooks;
-	small.hooks.wake = [](node_t *, struct node_proc *) {};
-	static const node_proc_ops_t ops = {"nothing", [](node_proc_t *) { return NODE_RUN_EXIT; }, nullptr};
-	node_spawn_t how = {};
-	how.ops = &ops;
+	open_small(&small, node, 3);
 	for (int i = 0; i < 3; i++)
-		EXPECT_EQ(node_proc_spawn(&small, &how, nullptr), DREAM_OK);
-	EXPECT_EQ(node_proc_spawn(&small, &how, nullptr), DREAM_ELIMIT);
+		EXPECT_EQ(spawn_idle(&small), DREAM_OK);
+	EXPECT_EQ(spawn_idle(&small), DREAM_ELIMIT);
 	EXPECT_EQ(node_proctab_count(&small), 3u);
+	node_proctab_close(&small);
+}
+
+TEST(Proctab, WhatASchedulerKeepsIsForOthersWhenFewAreLeft)
+{
+	SimNode node;
+	node_t small = {};
+	const uint32_t most = 20000;
+	node_keep_t first = {}, second = {};
+	open_small(&small, node, most);
+	node_ctx_t *ctx = node_ctx_borrow();
+	node_ctx_t saved = *ctx;
+	ctx->node = &small;
+	ctx->keep = &first;
+	EXPECT_EQ(spawn_idle(&small), DREAM_OK);
+	EXPECT_GT(first.n_slots, 0u);
+	ctx->keep = &second;
+	uint32_t n = 1;
+	while (spawn_idle(&small) == DREAM_OK)
+		n++;
+	EXPECT_EQ(n + first.n_slots, most);
+	node_proctab_settle(&small, &first);
+	while (spawn_idle(&small) == DREAM_OK)
+		n++;
+	EXPECT_EQ(n, most);
+	ctx->keep = nullptr;
+	ctx->node = saved.node;
 	node_proctab_close(&small);
 }
 

@@ -71,6 +71,23 @@ TEST(Sched, SameSeedGivesTheSameRun)
 	EXPECT_NE(run(7), run(8));
 }
 
+TEST(Sched, MoreThanAQueueHoldsRunInTheOrderInWhichTheyBecameReady)
+{
+	SimNode node;
+	const int n = 5 * (int) NODE_RUNQ_CAP;
+	std::vector<int> expected, order;
+	node.go([&](node_proc_t *proc) {
+		for (int i = 0; i < n; i++) {
+			node.spawn([&order, i](node_proc_t *) { order.push_back(i); });
+			expected.push_back(i);
+			if (i == n / 2)
+				node_sched_yield(proc); // some have had their turn, others wait
+		}
+	});
+	node.run();
+	EXPECT_EQ(order, expected);
+}
+
 TEST(Sched, YieldLetsOthersRunAndGoesOnWithoutTime) // it slept until the next tick
 {
 	SimNode node;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Real threads: nothing is lost, overtaken or done twice, and who has nothing to do sleeps.
+#include "sched/runq.h"
 #include "support/node.h"
 #include <atomic>
 #include <thread>
@@ -343,6 +344,71 @@ TEST(Storm, TimersStartedAndCancelledAcrossThreadsComeOnceOrNever) // TMR-2
 	EXPECT_EQ(node_timer_count(node), 0u);
 }
 
+TEST(Storm, TimersOfProcessesThatEndMeanwhileAllGo) // TMR-1, TMR-5
+{
+	ThreadNode node(4);
+	const int n_procs = 64, n_each = 5 * scale;
+	std::vector<std::atomic<uint64_t>> refs(n_procs), pids(n_procs);
+	for (int p = 0; p < n_procs; p++)
+		node.spawn([&, p](node_proc_t *proc) {
+			uint64_t random = (uint64_t) p + 1;
+			for (int i = 0; i < n_each; i++) {
+				uint64_t ref = 0;
+				dream_pid_t pid = node.spawn([&](node_proc_t *) {});
+				pids[next(&random) % n_procs].exchange(pid.id);
+				for (uint64_t n = next(&random) % 300; n > 0; n--) {
+					pid.id = pids[next(&random) % n_procs];
+					if (pid.id == 0)
+						continue;
+					node_sig_t *sig = node_sig_new_take(
+						NODE_SIG_MSG, pid, node_proc_pid(proc), 0, number(1));
+					EXPECT_EQ(node_timer_start_take(node, sig, nullptr,
+							  (int64_t) (next(&random) % 100000), &ref),
+						DREAM_OK);
+				}
+				uint64_t other = refs[next(&random) % n_procs].exchange(ref);
+				if (other != 0)
+					(void) node_timer_cancel(node, other);
+				if (i % 4 == 0)
+					node_sched_yield(proc);
+			}
+		});
+	ASSERT_TRUE(node.wait_bodies());
+	Latch quiet(1);
+	node.spawn([&](node_proc_t *proc) { // what is left of the last ends between turns
+		while (node_timer_count(node) > 0)
+			node_sched_yield(proc);
+		quiet.hit();
+	});
+	EXPECT_TRUE(quiet.wait());
+}
+
+TEST(Storm, NoSlotHasTwoProcesses) // schedulers keep free ones for themselves
+{
+	ThreadNode node(4);
+	const int n_parents = 16, n_each = 200 * scale;
+	std::vector<std::atomic<int>> users(n_parents * (n_each + 1));
+	std::atomic<int> doubles{0}, ran{0};
+	for (int p = 0; p < n_parents; p++)
+		node.spawn([&, p](node_proc_t *proc) {
+			uint64_t random = (uint64_t) p + 1;
+			for (int i = 0; i < n_each; i++) {
+				node.spawn([&](node_proc_t *child) {
+					std::atomic<int> &user = users.at((uint32_t) node_proc_pid(child).id);
+					doubles += user.exchange(1) != 0;
+					if (ran++ % 3 == 0)
+						node_sched_yield(child); // it may end on another scheduler
+					user = 0;
+				});
+				if (next(&random) % 50 == 0)
+					node_sched_yield(proc);
+			}
+		});
+	ASSERT_TRUE(node.wait_bodies());
+	EXPECT_EQ(ran, n_parents * n_each);
+	EXPECT_EQ(doubles, 0);
+}
+
 TEST(Idle, HandedOffProcessDoesNotWaitForALongTurn) // point 3 of idle.c
 {
 	ThreadNode node(2);
@@ -361,6 +427,24 @@ TEST(Idle, HandedOffProcessDoesNotWaitForALongTurn) // point 3 of idle.c
 		ASSERT_TRUE(once.wait());
 		EXPECT_TRUE(helped) << "round " << round;
 	}
+}
+
+TEST(Idle, WhatDoesNotFitIntoTheQueueOfAStuckSchedulerRunsElsewhere) // it waits in the spill (queue.c)
+{
+	ThreadNode node(2);
+	const int n = 3 * (int) NODE_RUNQ_CAP;
+	std::atomic<int> ran{0};
+	Latch once(1);
+	node.spawn([&](node_proc_t *) {
+		for (int i = 0; i < n; i++)
+			node.spawn([&](node_proc_t *) { ran++; });
+		int64_t end_ns = node_clock_now(node) + 5000 * NODE_MS;
+		while (ran < n && node_clock_now(node) < end_ns)
+			; // a turn that does not end
+		once.hit();
+	});
+	ASSERT_TRUE(once.wait());
+	EXPECT_EQ(ran, n);
 }
 
 TEST(Idle, TimersOfASchedulerThatIsStuckFire) // they waited for the end of its turn

@@ -306,3 +306,218 @@ TEST(TimerMass,
 	});
 	EXPECT_TRUE(freed.wait());
 }
+
+static node_sig_t *message(dream_pid_t to, const std::string &notation)
+{
+	return node_sig_new_take(NODE_SIG_MSG, to, dream_pid_t{0, 0, 0}, 0, term(notation));
+}
+
+static uint64_t start(node_t *node, dream_pid_t to, int64_t delay_ms, const std::string &notation = "1")
+{
+	uint64_t ref = 0;
+	EXPECT_EQ(node_timer_start_take(node, message(to, notation), nullptr, delay_ms, &ref), DREAM_OK);
+	return ref;
+}
+
+TEST(Timer, MessagesOfAnySizeArriveAsTheyWere) // small ones lie in the timer, others beside it
+{
+	SimNode node;
+	std::vector<std::string> sent, got;
+	dream_pid_t pid = node.go([&](node_proc_t *proc) {
+		for (int i = 0; i < 40; i++)
+			got.push_back(receive(proc, DREAM_INFINITY));
+	});
+	for (size_t i = 0; i < 40; i++) {
+		sent.push_back("\"" + std::string(i, 'x') + "\"");
+		start(node, pid, (int64_t) (i + 1), sent.back());
+	}
+	node.advance(41);
+	EXPECT_EQ(got, sent);
+}
+
+TEST(Timer, ReferenceIsNotThatOfTheNextInItsPlace) // TMR-2: it would end somebody else's
+{
+	SimNode node;
+	dream_pid_t pid = node.go(wait_forever);
+	uint64_t before = start(node, pid, 1000);
+	EXPECT_EQ(node_timer_cancel(node, before), 1000);
+	uint64_t after = start(node, pid, 1000);
+	EXPECT_NE(before, after);
+	EXPECT_EQ(node_timer_cancel(node, before), DREAM_ENOENT);
+	EXPECT_EQ(node_timer_count(node), 1u);
+	EXPECT_EQ(node_timer_cancel(node, after), 1000);
+	EXPECT_EQ(node_timer_count(node), 0u);
+}
+
+TEST(Timer, ReferencesThatNeverWereAreNoTimers)
+{
+	SimNode node;
+	dream_pid_t pid = node.go(wait_forever);
+	uint64_t ref = start(node, pid, 1000);
+	const uint64_t others[] = {0, 1, ref + 1, ref + (1u << 25), ref ^ (UINT64_C(1) << 63),
+		ref ^ (UINT64_C(1) << 62), UINT64_MAX, node_proc_new_ref(node)};
+	for (uint64_t other : others) {
+		EXPECT_EQ(node_timer_read(node, other), DREAM_ENOENT) << other;
+		EXPECT_EQ(node_timer_cancel(node, other), DREAM_ENOENT) << other;
+	}
+	EXPECT_EQ(node_timer_read(node, ref), 1000);
+}
+
+TEST(Timer, NoOtherReferenceIsATimers)
+{
+	SimNode node;
+	for (int i = 0; i < 10000; i++)
+		EXPECT_EQ(node_proc_new_ref(node) >> 62, 0u);
+	EXPECT_EQ(start(node, node.go(wait_forever), 1) >> 62, 1u);
+}
+
+TEST(Timer, TellsWhatIsLeftUntilItHasCome) // TMR-2: read_timer
+{
+	SimNode node;
+	dream_pid_t pid = node.go(wait_forever);
+	uint64_t ref = start(node, pid, 1000);
+	node.advance(400);
+	EXPECT_EQ(node_timer_read(node, ref), 600);
+	node.advance(601);
+	EXPECT_EQ(node_timer_read(node, ref), DREAM_ENOENT);
+}
+
+TEST(Timer, NeverTellsMoreThanIsLeft) // TMR-2: the wheel's millisecond ends later than what was asked for
+{
+	SimNode node;
+	dream_pid_t pid = node.go(wait_forever);
+	node.pass(1000);
+	uint64_t ref = start(node, pid, 7);
+	EXPECT_EQ(node_timer_read(node, ref), 7);
+	node.pass(1000);
+	EXPECT_EQ(node_timer_read(node, ref), 6);
+	node.pass(6 * NODE_MS - 1000);
+	EXPECT_EQ(node_timer_read(node, ref), 1);
+	EXPECT_EQ(node_timer_cancel(node, ref), 1);
+}
+
+TEST(Timer, OfAReferenceWhoseProcessEndsBeforeItStartsDoesNotStart) // TMR-1
+{
+	SimNode node;
+	dream_pid_t pid = node.go([](node_proc_t *proc) { (void) receive(proc, DREAM_INFINITY); });
+	uint64_t ref = node_timer_new_ref(node, pid);
+	uint64_t other = start(node, pid, 1000);
+	send(node, nullptr, pid, "1");
+	node.run();
+	EXPECT_EQ(node_timer_read(node, other), DREAM_ENOENT);
+	EXPECT_EQ(node_timer_start_ref_take(node, message(pid, "1"), nullptr, 5, false, &ref), DREAM_OK);
+	ref = node_timer_new_ref(node, pid); // dead already
+	EXPECT_EQ(node_timer_start_ref_take(node, message(pid, "1"), nullptr, 5, false, &ref), DREAM_OK);
+	EXPECT_EQ(node_timer_count(node), 0u);
+}
+
+TEST(Timer, ManyMoreThanOneSlabHoldsAllCome)
+{
+	SimNode node;
+	const int n = 20000;
+	int got = 0;
+	dream_pid_t pid = node.go([&](node_proc_t *proc) {
+		while (receive(proc, DREAM_INFINITY) == "1")
+			got++;
+	});
+	for (int i = 0; i < n; i++)
+		start(node, pid, 1 + i % 500);
+	EXPECT_EQ(node_timer_count(node), (uint32_t) n);
+	node.advance(501);
+	EXPECT_EQ(got, n);
+	EXPECT_EQ(node_timer_count(node), 0u);
+}
+
+TEST(Timer, ManyOfAProcessThatEndsAreEndedBetweenTheTurnsOfOthers) // TMR-5
+{
+	SimNode node;
+	const uint32_t n = 10000;
+	uint32_t seen_by_next = 0;
+	int64_t cancelled = 0;
+	uint64_t last = 0;
+	node.spawn([&](node_proc_t *proc) {
+		for (uint32_t i = 0; i < n; i++)
+			last = start(node, node_proc_pid(proc), 3600000);
+	});
+	node.spawn([&](node_proc_t *) {
+		seen_by_next = node_timer_count(node);
+		cancelled = node_timer_cancel(node, last);
+	});
+	node.run();
+	EXPECT_GT(seen_by_next, 0u);
+	EXPECT_LT(seen_by_next, n);
+	EXPECT_EQ(cancelled, DREAM_ENOENT); // its process is gone, and so is it for everybody
+	EXPECT_EQ(node_timer_count(node), 0u);
+}
+
+TEST(Timer, OfANewProcessStaysWhileThoseOfAnEndedOneGo) // TMR-1
+{
+	SimNode node;
+	uint64_t ref = 0;
+	node.spawn([&](node_proc_t *proc) {
+		for (int i = 0; i < 1000; i++)
+			start(node, node_proc_pid(proc), 3600000);
+	});
+	node.spawn([&](node_proc_t *) { ref = start(node, node.spawn(wait_forever), 1000); });
+	node.run();
+	EXPECT_EQ(node_timer_count(node), 1u);
+	EXPECT_EQ(node_timer_read(node, ref), 1000);
+}
+
+TEST(Timer, StartsWithAReferenceMadeBefore) // for the message to contain it (TMR-1)
+{
+	SimNode node;
+	std::string got;
+	dream_pid_t pid = node.go([&](node_proc_t *proc) { got = receive(proc, DREAM_INFINITY); });
+	uint64_t ref = node_timer_new_ref(node, pid);
+	EXPECT_EQ(node_timer_read(node, ref), DREAM_ENOENT);
+	EXPECT_EQ(node_timer_start_ref_take(node, message(pid, "7"), nullptr, 50, false, &ref), DREAM_OK);
+	EXPECT_EQ(node_timer_read(node, ref), 50);
+	node.advance(51);
+	EXPECT_EQ(got, "7");
+	EXPECT_EQ(node_timer_cancel(node, ref), DREAM_ENOENT);
+}
+
+TEST(Timer, WhoseReferenceWasGivenUpDoesNotStart)
+{
+	SimNode node;
+	dream_pid_t pid = node.go(wait_forever);
+	uint64_t ref = node_timer_new_ref(node, pid);
+	EXPECT_EQ(node_timer_cancel(node, ref), DREAM_ENOENT);
+	EXPECT_EQ(node_timer_start_ref_take(node, message(pid, "7"), nullptr, 50, false, &ref), DREAM_OK);
+	EXPECT_EQ(node_timer_count(node), 0u);
+}
+
+TEST(Timer, AbsoluteTimeIsOfTheClock) // TMR-3
+{
+	SimNode node;
+	std::vector<std::string> got;
+	dream_pid_t pid = node.go([&](node_proc_t *proc) {
+		for (int i = 0; i < 2; i++)
+			got.push_back(receive(proc, DREAM_INFINITY));
+	});
+	uint64_t then = 0, past = node_timer_new_ref(node, pid);
+	EXPECT_EQ(node_timer_start_ref_take(
+			  node, message(pid, "\"then\""), nullptr, node.now_ms() + 100, true, &then),
+		DREAM_OK);
+	EXPECT_EQ(node_timer_start_ref_take(node, message(pid, "\"past\""), nullptr, -5, true, &past),
+		DREAM_OK);
+	node.advance(2);
+	EXPECT_EQ(got, std::vector<std::string>{"\"past\""});
+	node.advance(99);
+	EXPECT_EQ(got.back(), "\"then\"");
+}
+
+TEST(Timer, TimesOutsideTheirBoundsAreRefused) // TMR-3
+{
+	SimNode node;
+	dream_pid_t pid = node.go(wait_forever);
+	EXPECT_EQ(node_timer_start_take(node, message(pid, "1"), nullptr, -1, nullptr), DREAM_EINVAL);
+	EXPECT_EQ(node_timer_start_take(node, message(pid, "1"), nullptr, NODE_TIMER_MAX_MS + 1, nullptr),
+		DREAM_EINVAL);
+	uint64_t ref = node_timer_new_ref(node, pid);
+	EXPECT_EQ(node_timer_start_ref_take(node, message(pid, "1"), nullptr, -1, false, &ref), DREAM_EINVAL);
+	EXPECT_EQ(node_timer_start_take(node, message(pid, "1"), nullptr, NODE_TIMER_MAX_MS, nullptr),
+		DREAM_OK);
+	EXPECT_EQ(node_timer_count(node), 1u);
+}
