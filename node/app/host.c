@@ -251,7 +251,11 @@ static int host_monitor(const dream_dest_t *target, dream_ref_t *ret_ref)
 static int32_t host_demonitor(dream_ref_t ref, uint32_t flags)
 {
 	node_proc_t *proc = me();
-	return proc != NULL && node_host_ref_is_ours(proc, ref) &&
+	if (proc == NULL)
+		return false;
+	if (flags & ~DREAM_DEMONITOR_FLUSH) /* there is no code to return it by */
+		node_host_badarg(proc, "unknown flags of a demonitor");
+	return node_host_ref_is_ours(proc, ref) &&
 	       node_proc_demonitor(proc, ref.id, (flags & DREAM_DEMONITOR_FLUSH) != 0);
 }
 

@@ -255,7 +255,7 @@ static inline int dream_monitor_as(dream_dest_t target, const dream_monitor_t *h
 #define DREAM_DEMONITOR_FLUSH 1u /* remove a DOWN that is already in the mailbox */
 
 /** Ends a monitor: no DOWN for @ref is delivered later (MON-4). Of a reference that is not a monitor of the caller, or not
- *  any more, nothing is changed (MON-5).
+ *  any more, nothing is changed (MON-5). Unknown flags end the caller with ["badarg", what].
  *  Returns   true exactly if it was active, so that no DOWN ever was or will be delivered */
 static inline bool dream_demonitor(dream_ref_t ref, uint32_t flags)
 {

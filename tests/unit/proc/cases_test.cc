@@ -412,6 +412,25 @@ TEST(OtpMonitor, ReferenceOfAnotherIncarnationIsNone) // MON-5
 	});
 }
 
+TEST(OtpMonitor, UnknownOptionsEndTheCaller) // MON-5, monitor_SUITE:demonitor_flush
+{
+	SimNode node;
+	dream_pid_t b = node.go(wait_forever);
+	std::string down;
+	node.go([&](node_proc_t *proc) {
+		uint64_t ref;
+		dream_pid_t wrong = node.spawn([&](node_proc_t *) {
+			dream_ref_t mine;
+			EXPECT_EQ(dream_monitor(dream_to(b), &mine), DREAM_OK);
+			(void) dream_demonitor(mine, 1u << 31);
+			ADD_FAILURE() << "it went on";
+		});
+		EXPECT_EQ(node_proc_monitor(proc, wrong, nullptr, &ref), DREAM_OK);
+		down = receive(proc, DREAM_INFINITY);
+	});
+	EXPECT_TRUE(has(down, "[\"badarg\", ")) << down;
+}
+
 TEST(OtpMonitor, NameIsLookedUpOnce) // MON-2
 {
 	SimNode node;
