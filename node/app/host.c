@@ -129,6 +129,11 @@ node_proc_t *node_host_me(void)
 	return me();
 }
 
+node_proc_t *node_host_me_charged(void)
+{
+	return me_charged();
+}
+
 int node_host_give_take(node_proc_t *proc, dream_msg_t *msg, dream_msg_t **ret_msg)
 {
 	return give_take(proc, msg, ret_msg);
@@ -169,7 +174,7 @@ int node_host_read_spawn(node_proc_t *proc, const dream_spawn_t *how, uint32_t f
 
 static int host_spawn(const dream_spawn_t *how, dream_pid_t *ret_pid, dream_ref_t *ret_monitor)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = me_charged();
 	if (proc == NULL)
 		return DREAM_EPERM;
 	node_start_t start;

@@ -11,6 +11,8 @@ DREAM_BEGIN_DECLS
 
 /** The calling process. */
 node_proc_t *node_host_me(void);
+/** The same, for what it could do for ever without waiting: others may have a turn first. */
+node_proc_t *node_host_me_charged(void);
 
 /** Gives a message (taken) to the module. Errors DREAM_ENOMEM. */
 int node_host_give_take(node_proc_t *proc, dream_msg_t *msg, dream_msg_t **ret_msg);

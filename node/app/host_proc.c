@@ -64,7 +64,7 @@ int node_host_proc_monitor_as(const dream_dest_t *target, const dream_monitor_t 
 int node_host_proc_spawn_request(
 	const dream_spawn_t *how, const dream_msg_t *reply_tag, dream_ref_t *ret_request)
 {
-	node_proc_t *proc = node_host_me();
+	node_proc_t *proc = node_host_me_charged();
 	if (proc == NULL)
 		return DREAM_EPERM;
 	uint64_t ref;
@@ -209,7 +209,7 @@ static int refuse_timer(node_proc_t *proc, dream_msg_t *msg, const char *why)
 int node_host_proc_timer_start_take(
 	const dream_dest_t *to, dream_msg_t *msg, int64_t time_ms, uint32_t flags, dream_ref_t *ret_timer)
 {
-	node_proc_t *proc = node_host_me();
+	node_proc_t *proc = node_host_me_charged();
 	if (proc == NULL)
 		return DREAM_EPERM;
 	dream_msg_t *mine = node_host_take_back(proc, msg);

@@ -27,6 +27,7 @@ static void hand_over(node_sched_thread_t *t, node_sched_local_t *s, node_sched_
 	t->ctx->keep = NULL;
 	__atomic_store_n(&s->thread, heir, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->stats.taken_away, s->stats.taken_away + 1, __ATOMIC_RELAXED);
+	s->yielded = true;
 	__atomic_store_n(&heir->local, s, __ATOMIC_RELEASE);
 	node_futex_wake(&heir->wake_word);
 }

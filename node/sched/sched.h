@@ -56,7 +56,7 @@ void node_sched_yield(node_proc_t *proc);
 /* A turn is over after so much asked of the node (sends, receives, calls), or, where each takes long, after this time. A callback
  * that asks for nothing is the watchdog's. */
 #define NODE_SCHED_BUDGET 1000u
-#define NODE_SCHED_TURN_NS ((int64_t) 50000)
+#define NODE_SCHED_TURN_NS ((int64_t) 200000)
 /** What was granted is used: grants more, or lets others run, if any are ready. [process] */
 void node_sched_spent(node_proc_t *proc);
 /** True if the turn has taken milliseconds: what is not begun should wait for the next. [process] */

@@ -20,7 +20,7 @@
 
 #define LOOK_NS NODE_MS
 #define LINGER_LOOKS 100 /* that find everybody asleep, before the watchdog sleeps too */
-#define STUCK_NS (2 * NODE_MS)
+#define STUCK_NS NODE_MS
 #define ALONE_MAX 64u /* threads at once without a scheduler; then callbacks hold up their queues */
 #define JOIN_SECONDS 5
 
