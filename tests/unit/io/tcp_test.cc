@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Listeners and passive streams: what each function does, and what it leaves behind.
+#include <netdb.h>
+
 #include "unit/io/fixture.h"
 
 // ---- listening and accepting
@@ -358,8 +360,20 @@ TEST(TcpStream, TheyTalkOverIpv6)
 	EXPECT_EQ(answered, "six");
 }
 
+// A bare chroot of Debian 12 has no /etc/hosts.
+static bool localhost_is_known()
+{
+	addrinfo *found = nullptr;
+	bool known = getaddrinfo("localhost", nullptr, nullptr, &found) == 0;
+	if (known)
+		freeaddrinfo(found);
+	return known;
+}
+
 TEST(TcpStream, NamesAreLookedUpOnThePool)
 {
+	if (!localhost_is_known())
+		GTEST_SKIP() << "this machine does not know localhost; it wants a line in /etc/hosts";
 	IoThreads node;
 	uint16_t port = 0;
 	Latch listening(1);
