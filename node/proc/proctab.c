@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "proc/gate.h"
 #include "proc/names.h"
 #include "proc/report.h"
@@ -73,7 +73,7 @@ static void free_chunk(node_proctab_t *tab, uint32_t chunk)
 	uint32_t first = chunk * CHUNK_SLOTS;
 	for (uint32_t i = first; i < first + CHUNK_SLOTS && i < tab->n_slots; i++)
 		node_gate_free(slot_at(tab, i)->gate);
-	munmap(tab->chunks[chunk], CHUNK_BYTES);
+	node_mem_unmap(tab->chunks[chunk], CHUNK_BYTES);
 }
 
 void node_proctab_close(node_t *node)
@@ -102,9 +102,8 @@ static bool add_chunk(node_proctab_t *tab)
 {
 	if (tab->n_room >= tab->max_procs)
 		return false;
-	node_proc_t *chunk = mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (chunk == MAP_FAILED)
+	node_proc_t *chunk = node_mem_map(CHUNK_BYTES);
+	if (chunk == NULL)
 		return false;
 	tab->chunks[tab->n_room >> CHUNK_BITS] = chunk;
 	tab->n_room += CHUNK_SLOTS;

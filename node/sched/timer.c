@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "sched/local.h"
 
 #define INDEX_BITS 26u
@@ -70,7 +71,8 @@ int node_timers_open(node_sched_t *all)
 	all->timers = g_try_new0(struct node_timers, 1);
 	if (all->timers == NULL)
 		return DREAM_ENOMEM;
-	all->timers->chunks = g_try_new0(chunk_t, CHUNKS_MAX);
+	/* seldom more than its first page is touched */
+	all->timers->chunks = node_mem_map(CHUNKS_MAX * sizeof(chunk_t));
 	if (all->timers->chunks == NULL) {
 		g_clear_pointer(&all->timers, g_free);
 		return DREAM_ENOMEM;
@@ -95,9 +97,9 @@ void node_timers_close(node_sched_t *all)
 		for (uint32_t k = 0; k < CHUNK_TIMERS; k++)
 			if (chunk[k].link.next != NULL && chunk[k].ref & ARMED)
 				free_content(chunk[k].link.kind, &chunk[k].content);
-		munmap(chunk, CHUNK_BYTES);
+		node_mem_unmap(chunk, CHUNK_BYTES);
 	}
-	g_free(timers->chunks);
+	node_mem_unmap(timers->chunks, CHUNKS_MAX * sizeof(chunk_t));
 	pthread_mutex_destroy(&timers->lock);
 	g_free(timers);
 }
