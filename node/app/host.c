@@ -14,20 +14,16 @@
 #include "base/clock.h"
 #include "base/ctx.h"
 #include "base/log.h"
-#include "base/short.h"
 #include "io/pool.h"
 #include "otp/call.h"
 #include "otp/server.h"
 #include "otp/start.h"
-#include "otp/state.h"
 #include "proc/heap.h"
 #include "sched/fault.h"
 #include "sched/sched.h"
-#include "term/codec.h"
-#include "term/notation.h"
 
 /* NULL: not in a process but in a blocking function, or on a thread of the module's own. */
-static node_proc_t *me(void)
+node_proc_t *node_host_me(void)
 {
 	const node_ctx_t *ctx = node_ctx_borrow();
 	if (ctx->proc == NULL)
@@ -38,7 +34,7 @@ static node_proc_t *me(void)
 }
 
 /* For what a process could do for ever without waiting: others must have a turn. */
-static node_proc_t *me_charged(void)
+node_proc_t *node_host_me_charged(void)
 {
 	node_ctx_t *ctx = node_ctx_borrow();
 	node_proc_t *proc = ctx->proc;
@@ -51,7 +47,7 @@ static node_proc_t *me_charged(void)
 
 /* ---- messages ---- */
 
-static int give_take(node_proc_t *proc, dream_msg_t *msg, dream_msg_t **ret_msg)
+int node_host_give_take(node_proc_t *proc, dream_msg_t *msg, dream_msg_t **ret_msg)
 {
 	int r = node_proc_hold(proc, msg);
 	if (r < 0) {
@@ -78,7 +74,7 @@ static bool is_lent(const node_proc_t *proc, const dream_msg_t *msg)
 }
 
 /* What is neither the module's nor lent to it may be anything: it is not touched, and its bug must not become ours. */
-static dream_msg_t *take_back(node_proc_t *proc, dream_msg_t *msg)
+dream_msg_t *node_host_take_back(node_proc_t *proc, dream_msg_t *msg)
 {
 	if (msg == NULL || node_proc_unhold(proc, msg))
 		return msg;
@@ -91,26 +87,26 @@ static dream_msg_t *take_back(node_proc_t *proc, dream_msg_t *msg)
 
 static void *host_alloc(uint64_t size_bytes)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	return proc != NULL ? node_heap_alloc(proc, size_bytes) : NULL;
 }
 
 static void *host_resize(void *block, uint64_t size_bytes)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	return proc != NULL ? node_heap_resize(proc, block, size_bytes) : NULL;
 }
 
 static void host_release(void *block)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc != NULL)
 		node_heap_free(proc, block);
 }
 
 static dream_pid_t host_self(void)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	return proc != NULL ? node_proc_pid(proc) : (dream_pid_t){0, 0, 0};
 }
 
@@ -122,26 +118,6 @@ static dream_ref_t ref_of(const node_proc_t *proc, uint64_t id)
 static const char *module_of(const node_proc_t *proc, const char *module)
 {
 	return module != NULL || proc->gen == NULL ? module : proc->gen->name;
-}
-
-node_proc_t *node_host_me(void)
-{
-	return me();
-}
-
-node_proc_t *node_host_me_charged(void)
-{
-	return me_charged();
-}
-
-int node_host_give_take(node_proc_t *proc, dream_msg_t *msg, dream_msg_t **ret_msg)
-{
-	return give_take(proc, msg, ret_msg);
-}
-
-dream_msg_t *node_host_take_back(node_proc_t *proc, dream_msg_t *msg)
-{
-	return take_back(proc, msg);
 }
 
 static bool is_priority(int32_t priority)
@@ -174,7 +150,7 @@ int node_host_read_spawn(node_proc_t *proc, const dream_spawn_t *how, uint32_t f
 
 static int host_spawn(const dream_spawn_t *how, dream_pid_t *ret_pid, dream_ref_t *ret_monitor)
 {
-	node_proc_t *proc = me_charged();
+	node_proc_t *proc = node_host_me_charged();
 	if (proc == NULL)
 		return DREAM_EPERM;
 	node_start_t start;
@@ -188,10 +164,10 @@ static int host_spawn(const dream_spawn_t *how, dream_pid_t *ret_pid, dream_ref_
 
 static int host_send_take(const dream_dest_t *to, dream_msg_t *msg)
 {
-	node_proc_t *proc = me_charged();
+	node_proc_t *proc = node_host_me_charged();
 	if (proc == NULL)
 		return DREAM_EPERM;
-	dream_msg_t *mine = take_back(proc, msg);
+	dream_msg_t *mine = node_host_take_back(proc, msg);
 	if (mine != NULL && (to->name != NULL || to->pid.id != 0))
 		return node_call_send_take(proc->node, proc, to, mine);
 	node_msg_unref(mine);
@@ -201,23 +177,23 @@ static int host_send_take(const dream_dest_t *to, dream_msg_t *msg)
 static int host_receive(int32_t (*match)(void *arg, const dream_msg_t *msg), void *arg, int64_t timeout_ms,
 	dream_msg_t **ret_msg)
 {
-	node_proc_t *proc = me_charged();
+	node_proc_t *proc = node_host_me_charged();
 	if (proc == NULL)
 		return DREAM_EPERM;
 	dream_msg_t *msg;
 	int r = node_call_receive(proc, match, arg, timeout_ms, &msg);
-	return r < 0 ? r : give_take(proc, msg, ret_msg);
+	return r < 0 ? r : node_host_give_take(proc, msg, ret_msg);
 }
 
 static int host_link(dream_pid_t pid)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	return proc != NULL ? node_proc_link(proc, pid) : DREAM_EPERM;
 }
 
 static int host_unlink(dream_pid_t pid)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	return proc != NULL ? node_proc_unlink(proc, pid) : DREAM_EPERM;
 }
 
@@ -240,7 +216,7 @@ int node_host_target(node_proc_t *proc, const dream_dest_t *target, dream_pid_t 
 
 static int host_monitor(const dream_dest_t *target, dream_ref_t *ret_ref)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	dream_pid_t pid;
 	uint64_t ref;
 	if (proc == NULL)
@@ -255,7 +231,7 @@ static int host_monitor(const dream_dest_t *target, dream_ref_t *ret_ref)
 
 static int32_t host_demonitor(dream_ref_t ref, uint32_t flags)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL)
 		return false;
 	if (flags & ~DREAM_DEMONITOR_FLUSH) /* there is no code to return it by */
@@ -266,7 +242,7 @@ static int32_t host_demonitor(dream_ref_t ref, uint32_t flags)
 
 static int host_exit_signal(dream_pid_t pid, const dream_msg_t *reason)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL)
 		return DREAM_EPERM;
 	if (pid.id == 0)
@@ -279,7 +255,7 @@ static int host_exit_signal(dream_pid_t pid, const dream_msg_t *reason)
 
 static void host_exit_self(const dream_msg_t *reason)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL) /* there is no way back from here: the function ends instead */
 		node_pool_leave();
 	node_server_on_exit_self(proc);
@@ -288,7 +264,7 @@ static void host_exit_self(const dream_msg_t *reason)
 
 static int32_t host_trap_exit(int32_t on)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL)
 		return 0;
 	bool before = (proc->flags & NODE_PROC_TRAP_EXIT) != 0;
@@ -298,7 +274,7 @@ static int32_t host_trap_exit(int32_t on)
 
 static int host_register_name(const char *name, dream_pid_t pid)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL || name == NULL)
 		return proc == NULL ? DREAM_EPERM : DREAM_EINVAL;
 	return node_names_register(proc->node, name, pid);
@@ -306,7 +282,7 @@ static int host_register_name(const char *name, dream_pid_t pid)
 
 static int host_unregister_name(const char *name)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL || name == NULL)
 		return proc == NULL ? DREAM_EPERM : DREAM_EINVAL;
 	return node_names_unregister(proc->node, name);
@@ -314,7 +290,7 @@ static int host_unregister_name(const char *name)
 
 static int host_whereis(const char *name, dream_pid_t *ret_pid)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL || name == NULL)
 		return proc == NULL ? DREAM_EPERM : DREAM_EINVAL;
 	return node_names_whereis(proc->node, name, ret_pid);
@@ -343,13 +319,13 @@ static int64_t host_now_ns(void)
 
 static const dream_msg_t *host_reason_borrow(void)
 {
-	const node_proc_t *proc = me();
+	const node_proc_t *proc = node_host_me();
 	return proc != NULL ? node_proc_reason_borrow(proc) : NULL;
 }
 
 static void host_log(int32_t level, const char *text)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	char pid[300], name[NODE_NAME_MAX + 1];
 	if (proc == NULL) {
 		node_pool_log(level, text);
@@ -364,18 +340,18 @@ static void host_log(int32_t level, const char *text)
 
 static int host_env_get(const char *key, dream_msg_t **ret_value)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL)
 		return DREAM_EPERM;
 	dream_msg_t *value;
 	const char *app = node_app_of_borrow(proc);
 	int r = app == NULL ? DREAM_ENOENT : node_app_env_get(proc->node, app, key, &value);
-	return r < 0 ? r : give_take(proc, value, ret_value);
+	return r < 0 ? r : node_host_give_take(proc, value, ret_value);
 }
 
 static int host_env(const dream_type_t *type, void *ret_value)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL)
 		return DREAM_EPERM;
 	dream_msg_t *map;
@@ -391,7 +367,7 @@ static int host_env(const dream_type_t *type, void *ret_value)
 
 static int32_t host_set_priority(int32_t priority)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL)
 		return DREAM_EPERM;
 	return is_priority(priority) ? node_sched_set_priority(proc, priority) : DREAM_EINVAL;
@@ -401,7 +377,7 @@ static int32_t host_set_priority(int32_t priority)
 
 static int host_start(const dream_start_t *how, dream_pid_t *ret_pid)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL)
 		return DREAM_EPERM;
 	if (how == NULL || how->kind == NULL || module_of(proc, how->module) == NULL)
@@ -419,22 +395,22 @@ static int host_start(const dream_start_t *how, dream_pid_t *ret_pid)
 static int host_call(
 	const dream_dest_t *to, dream_msg_t *request, int64_t timeout_ms, dream_msg_t **ret_reply)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL)
 		return DREAM_EPERM;
 	dream_msg_t *reply;
 	if (request == NULL)
 		return node_proc_fail(proc, DREAM_EINVAL, "no request");
 	int r = node_call_take(proc, to, node_msg_ref(request), timeout_ms, &reply);
-	return r < 0 ? r : give_take(proc, reply, ret_reply);
+	return r < 0 ? r : node_host_give_take(proc, reply, ret_reply);
 }
 
 static int host_cast_take(const dream_dest_t *to, dream_msg_t *msg)
 {
-	node_proc_t *proc = me_charged();
+	node_proc_t *proc = node_host_me_charged();
 	if (proc == NULL)
 		return DREAM_EPERM;
-	dream_msg_t *mine = take_back(proc, msg);
+	dream_msg_t *mine = node_host_take_back(proc, msg);
 	if (mine == NULL)
 		return node_proc_fail(proc, DREAM_EINVAL, "no message");
 	return node_call_cast_take(proc->node, proc, to, mine);
@@ -442,7 +418,7 @@ static int host_cast_take(const dream_dest_t *to, dream_msg_t *msg)
 
 static void host_from(dream_from_t *ret_from)
 {
-	const node_proc_t *proc = me();
+	const node_proc_t *proc = node_host_me();
 	const node_sig_t *call = proc != NULL ? proc->current : NULL;
 	memset(ret_from, 0, sizeof(*ret_from));
 	if (call == NULL || call->kind != NODE_SIG_CALL)
@@ -453,10 +429,10 @@ static void host_from(dream_from_t *ret_from)
 
 static int host_reply_take(const dream_from_t *from, dream_msg_t *reply)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL)
 		return DREAM_EPERM;
-	dream_msg_t *mine = take_back(proc, reply);
+	dream_msg_t *mine = node_host_take_back(proc, reply);
 	bool to_self = dream_pid_equal(from->pid, node_proc_pid(proc));
 	if (mine == NULL || from->pid.id == 0 || to_self) {
 		node_msg_unref(mine);
@@ -471,7 +447,7 @@ static int host_reply_take(const dream_from_t *from, dream_msg_t *reply)
 
 static void host_next_timeout(int64_t timeout_ms)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	node_server_more_t *more = proc != NULL ? node_server_ask(proc) : NULL;
 	if (more != NULL)
 		more->next_timeout_ms = timeout_ms;
@@ -479,11 +455,11 @@ static void host_next_timeout(int64_t timeout_ms)
 
 static void host_next_continue_take(dream_msg_t *arg)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL)
 		return;
 	node_server_more_t *more = node_server_ask(proc);
-	dream_msg_t *mine = take_back(proc, arg);
+	dream_msg_t *mine = node_host_take_back(proc, arg);
 	if (more == NULL) {
 		node_msg_unref(mine);
 		return;
@@ -494,7 +470,7 @@ static void host_next_continue_take(dream_msg_t *arg)
 
 static void host_next_reason(const dream_msg_t *reason)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	node_server_more_t *more = proc != NULL ? node_server_ask(proc) : NULL;
 	if (more == NULL)
 		return;
@@ -504,14 +480,14 @@ static void host_next_reason(const dream_msg_t *reason)
 
 static int host_stop(const dream_dest_t *to, const dream_msg_t *reason, int64_t timeout_ms)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	return proc != NULL ? node_call_stop(proc, to, reason, timeout_ms) : DREAM_EPERM;
 }
 
 static int host_call_typed(const dream_dest_t *to, const char *tag, const dream_type_t *req_type,
 	const void *req, const dream_type_t *reply_type, void *ret_reply, int64_t timeout_ms)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL)
 		return DREAM_EPERM;
 	dream_msg_t *request, *reply;

@@ -7,18 +7,12 @@
 #include <dream/blocking.h>
 #include <stdio.h>
 
-#include "base/ctx.h"
+#include "app/host_local.h"
 #include "code/code.h"
 #include "io/fd.h"
 #include "io/pool.h"
 #include "io/secure.h"
 #include "io/socket.h"
-
-/* NULL: not a process. */
-static node_proc_t *me(void)
-{
-	return node_ctx_borrow()->proc;
-}
 
 /* ---- blocking work ---- */
 
@@ -46,7 +40,7 @@ static void name_function(const node_gen_t *gen, int32_t (*fn)(void *arg), char 
 
 int node_host_blocking(const dream_blocking_t *how, int32_t *ret_result)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	char what[200];
 	if (proc == NULL)
 		return DREAM_EPERM;
@@ -67,13 +61,13 @@ int node_host_blocking(const dream_blocking_t *how, int32_t *ret_result)
 
 int node_host_fd_wait(int32_t fd, uint32_t events, int64_t timeout_ms, uint32_t *ret_events)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	return proc == NULL ? DREAM_EPERM : node_fd_wait(proc, fd, events, timeout_ms, ret_events);
 }
 
 int node_host_fd_close(int32_t fd)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	return proc == NULL ? DREAM_EPERM : node_fd_close(proc->node, fd);
 }
 
@@ -86,7 +80,7 @@ static bool has_options(const dream_tcp_options_t *options)
 
 int node_host_tcp_listen(const dream_tcp_listen_t *how, dream_ref_t *ret_listener)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL)
 		return DREAM_EPERM;
 	if (how->struct_size < sizeof(*how) || !has_options(how->options))
@@ -96,13 +90,13 @@ int node_host_tcp_listen(const dream_tcp_listen_t *how, dream_ref_t *ret_listene
 
 int node_host_tcp_accept(dream_ref_t listener, int64_t timeout_ms, dream_ref_t *ret_socket)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	return proc == NULL ? DREAM_EPERM : node_listen_accept(proc, listener, timeout_ms, ret_socket);
 }
 
 int node_host_tcp_connect(const dream_tcp_connect_t *how, dream_ref_t *ret_socket)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL)
 		return DREAM_EPERM;
 	if (how->struct_size < sizeof(*how) || !has_options(how->options))
@@ -113,7 +107,7 @@ int node_host_tcp_connect(const dream_tcp_connect_t *how, dream_ref_t *ret_socke
 int node_host_tcp_recv(dream_ref_t socket, void *buffer, uint64_t cap_bytes, uint64_t least_bytes,
 	int64_t timeout_ms, uint64_t *ret_size)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	*ret_size = 0;
 	return proc == NULL
 		       ? DREAM_EPERM
@@ -123,20 +117,20 @@ int node_host_tcp_recv(dream_ref_t socket, void *buffer, uint64_t cap_bytes, uin
 int node_host_tcp_send(
 	dream_ref_t socket, const void *data, uint64_t size_bytes, int64_t timeout_ms, uint64_t *ret_sent)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	return proc == NULL ? DREAM_EPERM
 			    : node_stream_send(proc, socket, data, size_bytes, timeout_ms, ret_sent);
 }
 
 int node_host_tcp_shutdown(dream_ref_t socket, uint32_t halves)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	return proc == NULL ? DREAM_EPERM : node_stream_shutdown(proc, socket, halves);
 }
 
 int node_host_tcp_close(dream_ref_t socket)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	node_socket_t *sock = proc != NULL ? node_socket_find_ref(proc->node, socket) : NULL;
 	if (sock == NULL)
 		return proc == NULL ? DREAM_EPERM : DREAM_ECLOSED;
@@ -147,25 +141,25 @@ int node_host_tcp_close(dream_ref_t socket)
 
 int node_host_tcp_give(dream_ref_t socket, dream_pid_t to)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	return proc == NULL ? DREAM_EPERM : node_socket_give(proc, socket, to);
 }
 
 int node_host_tcp_active(dream_ref_t socket, int32_t count)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	return proc == NULL ? DREAM_EPERM : node_active_set(proc, socket, count);
 }
 
 int node_host_tcp_event(const dream_msg_t *msg, dream_tcp_event_t *ret_event)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	return proc == NULL ? DREAM_EPERM : node_active_event(proc->node, msg, ret_event);
 }
 
 int node_host_tcp_set_options(dream_ref_t socket, const dream_tcp_options_t *options)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL)
 		return DREAM_EPERM;
 	return options == NULL || !has_options(options) ? DREAM_EINVAL
@@ -174,13 +168,13 @@ int node_host_tcp_set_options(dream_ref_t socket, const dream_tcp_options_t *opt
 
 int node_host_tcp_info(dream_ref_t socket, dream_tcp_info_t *ret_info)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	return proc == NULL ? DREAM_EPERM : node_socket_info(proc, socket, ret_info);
 }
 
 int node_host_tls_start(dream_ref_t socket, const dream_tls_t *how)
 {
-	node_proc_t *proc = me();
+	node_proc_t *proc = node_host_me();
 	if (proc == NULL)
 		return DREAM_EPERM;
 	return how->struct_size < sizeof(*how) ? DREAM_EINVAL : node_secure_start(proc, socket, how);

@@ -47,9 +47,8 @@ typedef struct node_ctx {
 	uint32_t tag;
 	uint32_t *hurry; /* relaxed atomic, set by the watchdog: the turn is long; of a scheduler's thread */
 	uint32_t
-		budget; /* what the process may ask of the node until its turn is looked at again (sched.h), */
-	uint32_t granted;      /* what it was before it was used, */
-	uint32_t rest;         /* and what remains of the turn after that */
+		budget; /* what the process may ask of the node until its turn is looked at again (sched.h) */
+	uint32_t rest;  /* and what remains of the turn after that */
 	int64_t first_look_ns; /* of node_clock_now(); 0: this turn was not looked at */
 	node_t *ref_node;      /* whose block of reference numbers the two below are */
 	uint64_t ref_next;

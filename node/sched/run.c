@@ -166,7 +166,6 @@ static void count_turn(node_sched_local_t *s, node_proc_t *proc)
 
 static void grant(node_ctx_t *ctx, uint32_t n)
 {
-	ctx->granted = n;
 	ctx->budget = n;
 	ctx->rest -= n;
 }
